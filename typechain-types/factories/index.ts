@@ -2,4 +2,10 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
-export { ITC__factory } from './ITC__factory.js';
+export * as access from './access/index.js';
+export * as analytics from './analytics/index.js';
+export * as anchoring from './anchoring/index.js';
+export * as identity from './identity/index.js';
+export * as libraries from './libraries/index.js';
+export * as payouts from './payouts/index.js';
+export * as token from './token/index.js';

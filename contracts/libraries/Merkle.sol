@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Merkle hashing of RFC 9162 §2.1.1, with keccak-256 in place of SHA-256
+/// @notice A leaf is keccak256(0x00 ‖ data), a node keccak256(0x01 ‖ left ‖ right): nothing can be both, so the 64 bytes of a node's
+///         children are never accepted as a leaf. Trees of any size have the shape of RFC 9162: a lone right-most node moves up.
+library Merkle {
+    error MerklePathTooLong(uint256 path, uint256 siblings);
+
+    /// @notice The hash of a leaf that holds one word.
+    function leaf(bytes32 data) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x00), data));
+    }
+
+    /// @notice The hash of an inner node.
+    function node(bytes32 left, bytes32 right) internal pure returns (bytes32 hash) {
+        // Assembly: 120 gas against 390 for abi.encodePacked, paid once a level by each proof and append.
+        // `MerkleReference` in mocks/ is the plain version; a fuzz test compares the two.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 1)
+            mstore(add(free, 1), left)
+            mstore(add(free, 33), right)
+            hash := keccak256(free, 65)
+        }
+    }
+
+    /// @notice Climbs from a node to its root.
+    /// @param hash The node to start from.
+    /// @param path Bit k says on which side the k-th sibling stands: 1 left, 0 right. In a tree whose size is a power of two this is
+    ///        the index of the leaf.
+    /// @param siblings From the lowest level up.
+    /// @return root The root that the proof leads to.
+    /// Errors: MerklePathTooLong for a bit beyond the last sibling, so that each position has one spelling.
+    function climb(bytes32 hash, uint256 path, bytes32[] calldata siblings) internal pure returns (bytes32 root) {
+        require(path >> siblings.length == 0, MerklePathTooLong(path, siblings.length));
+        root = hash;
+        // Assembly for the same reason as in `node`, and to read the siblings from calldata without bounds checks.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let pair := add(free, 1)
+            mstore8(free, 1)
+            let end := add(siblings.offset, shl(5, siblings.length))
+            for { let at := siblings.offset } lt(at, end) { at := add(at, 32) } {
+                let place := shl(5, and(path, 1))
+                mstore(add(pair, place), root)
+                mstore(add(pair, xor(place, 32)), calldataload(at))
+                root := keccak256(free, 65)
+                path := shr(1, path)
+            }
+        }
+    }
+}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
@@ -10,27 +9,12 @@ import {DeviceSigner} from "./DeviceSigner.sol";
 import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 import {IERC1056} from "./IERC1056.sol";
+import {LotBook} from "./LotBook.sol";
 import {Reading} from "./Reading.sol";
 
 /// @title Issuers, lots and devices
 /// @dev Left out on purpose: pause and upgrade (firmware pins this address), and any way for an administrator to touch a device.
-contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessManaged {
-    struct Issuer {
-        bool known;
-        bool revoked;
-    }
-
-    /// @dev Two slots: activation writes the first and only reads the second.
-    struct Lot {
-        address issuer;
-        uint40 size;
-        uint40 activated;
-        uint8 assurance;
-        bool revoked;
-        uint128 bond;
-        uint40 number;
-    }
-
+contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
     /// @dev One slot. No key: the id commits to the first one, `kind` says which verifier speaks for it.
     struct Device {
         DeviceState state;
@@ -48,14 +32,8 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
     bytes32 private constant PUBLIC_KEY_ATTRIBUTE = "did/pub/Multikey/veriKey";
     uint256 private constant P256_SIGNER_LENGTH = 84;
 
-    IERC20 private immutable TOKEN;
     address private immutable P256_VERIFIER;
 
-    uint128 private _minimumBond;
-    uint40 private _lotCount;
-    mapping(address issuer => Issuer) private _issuers;
-    mapping(LotId lot => Lot) private _lots;
-    mapping(uint40 number => LotId) private _lotByNumber;
     mapping(LotId lot => mapping(DeviceId device => bool)) private _revokedInLot;
     mapping(DeviceId device => Device) private _devices;
 
@@ -68,68 +46,8 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
         IERC20 token,
         address verifier,
         uint128 bond
-    ) ERC721("IoT Chain Device", "ITCD") EIP712("DeviceRegistry", "1") AccessManaged(authority) {
-        TOKEN = token;
+    ) ERC721("IoT Chain Device", "ITCD") EIP712("DeviceRegistry", "1") LotBook(authority, token, bond) {
         P256_VERIFIER = verifier;
-        _setMinimumBond(bond);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function registerIssuer(address issuer, string calldata name) external restricted {
-        require(!_issuers[issuer].known, DeviceRegistryIssuerKnown(issuer));
-        _issuers[issuer].known = true;
-        emit IssuerRegistered(issuer, name);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function revokeIssuer(address issuer) external restricted {
-        _requireIssuer(issuer);
-        _issuers[issuer].revoked = true;
-        emit IssuerRevoked(issuer);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function setMinimumBond(uint128 bond) external restricted {
-        _setMinimumBond(bond);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function enrolLot(bytes32 root, uint64 size, uint8 assurance, uint128 bond) external returns (LotId id) {
-        // Checks
-        _requireIssuer(msg.sender);
-        id = lotIdOf(msg.sender, root);
-        Lot storage lot = _lots[id];
-        require(lot.issuer == address(0), DeviceRegistryLotKnown(id));
-        require(size != 0 && size <= type(uint40).max, DeviceRegistryLotSize(size));
-        require(bond >= _minimumBond, DeviceRegistryBondTooLow(bond, _minimumBond));
-
-        // Effects
-        uint40 number = ++_lotCount;
-        lot.issuer = msg.sender;
-        lot.size = uint40(size);
-        lot.assurance = assurance;
-        lot.bond = bond;
-        lot.number = number;
-        _lotByNumber[number] = id;
-        emit LotEnrolled(id, msg.sender, root, size, assurance, bond);
-
-        // Interactions: ITC reverts, it never returns false.
-        TOKEN.transferFrom(msg.sender, address(this), uint256(size) * bond);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function revokeLot(LotId id) external {
-        // Checks
-        Lot storage lot = _requireOwnLot(id);
-        require(!lot.revoked, DeviceRegistryLotRevoked(id));
-
-        // Effects
-        lot.revoked = true;
-        uint256 refund = uint256(lot.size - lot.activated) * lot.bond;
-        emit LotRevoked(id, refund);
-
-        // Interactions
-        TOKEN.transfer(lot.issuer, refund);
     }
 
     /// @inheritdoc IDeviceRegistry
@@ -203,12 +121,6 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
     }
 
     /// @inheritdoc IDeviceRegistry
-    function lotOf(LotId id) external view returns (address, uint64, uint64, uint256, uint8, bool) {
-        Lot storage lot = _lots[id];
-        return (lot.issuer, lot.size, lot.activated, lot.bond, lot.assurance, lot.revoked);
-    }
-
-    /// @inheritdoc IDeviceRegistry
     function deviceOf(
         DeviceId device
     ) external view returns (DeviceState, KeyKind, uint8, uint64, uint64, uint64, LotId) {
@@ -220,23 +132,13 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
             record.activatedAt,
             record.ownedSince,
             record.revokedAt,
-            _lotByNumber[record.lotNumber]
+            _lotIdOf(record.lotNumber)
         );
     }
 
     /// @inheritdoc IDeviceRegistry
     function isActive(DeviceId device) external view returns (bool) {
         return _devices[device].state == DeviceState.Active;
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function isIssuer(address issuer) external view returns (bool) {
-        return _isIssuer(issuer);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function minimumBond() external view returns (uint256) {
-        return _minimumBond;
     }
 
     /// @inheritdoc IDeviceRegistry
@@ -278,11 +180,6 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
         return _hashTypedDataV4(keccak256(abi.encode(ACTIVATION_TYPEHASH, device, lot, owner, deadline)));
     }
 
-    /// @inheritdoc IDeviceRegistry
-    function lotIdOf(address issuer, bytes32 root) public pure returns (LotId) {
-        return LotId.wrap(keccak256(abi.encode(issuer, root)));
-    }
-
     /// @dev Every mint and transfer is a change of the DID's controller, unless the device is revoked: its DID stays deactivated.
     function _update(address to, uint256 tokenId, address auth) internal override returns (address from) {
         from = super._update(to, tokenId, auth);
@@ -292,14 +189,9 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
         if (record.state == DeviceState.Active) _noteOwner(device, record, to);
     }
 
-    function _setMinimumBond(uint128 bond) private {
-        _minimumBond = bond;
-        emit MinimumBondSet(bond);
-    }
-
     /// @dev Counts the device in its lot and writes its one slot.
     function _record(LotId id, DeviceId device, KeyKind kind) private {
-        Lot storage lot = _lots[id];
+        Lot storage lot = _lotAt(id);
         ++lot.activated;
         Device storage record = _devices[device];
         record.state = DeviceState.Active;
@@ -327,32 +219,14 @@ contract DeviceRegistry is IDeviceRegistry, IERC1056, ERC721, EIP712, AccessMana
 
     /// @dev Everything about the lot and the device that must hold before its signature is looked at.
     function _checkEndorsement(LotId id, DeviceId device, bytes32 root) private view {
-        Lot storage lot = _lots[id];
+        Lot storage lot = _requireOpenLot(id);
         address issuer = lot.issuer;
-        require(issuer != address(0), DeviceRegistryLotUnknown(id));
-        require(!lot.revoked, DeviceRegistryLotRevoked(id));
-        _requireIssuer(issuer);
         require(LotId.unwrap(lotIdOf(issuer, root)) == LotId.unwrap(id), DeviceRegistryInvalidProof(device, id));
         require(!_revokedInLot[id][device], DeviceRegistryDeviceRevoked(device, id));
         DeviceState state = _devices[device].state;
         require(state == DeviceState.None, DeviceRegistryDeviceKnown(device, state));
         // More leaves than `size` would be devices without a bond.
         require(lot.activated < lot.size, DeviceRegistryLotFull(id, lot.size));
-    }
-
-    function _requireOwnLot(LotId id) private view returns (Lot storage lot) {
-        lot = _lots[id];
-        require(lot.issuer != address(0), DeviceRegistryLotUnknown(id));
-        require(lot.issuer == msg.sender, DeviceRegistryNotIssuer(id, msg.sender));
-    }
-
-    function _requireIssuer(address issuer) private view {
-        require(_isIssuer(issuer), DeviceRegistryIssuerNotRegistered(issuer));
-    }
-
-    function _isIssuer(address issuer) private view returns (bool) {
-        Issuer storage record = _issuers[issuer];
-        return record.known && !record.revoked;
     }
 
     function _kindOf(bytes calldata signer) private view returns (KeyKind) {

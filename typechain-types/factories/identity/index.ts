@@ -5,4 +5,5 @@
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
+export { LotBook__factory } from './LotBook__factory.js';
 export { P256Verifier__factory } from './P256Verifier__factory.js';

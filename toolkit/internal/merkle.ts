@@ -1,0 +1,96 @@
+import { concat, keccak256, sameBytes } from "./bytes.js";
+
+const LEAF = Uint8Array.of(0x00);
+const NODE = Uint8Array.of(0x01);
+
+/** A proof of inclusion: the siblings from the lowest level up; bit k of `path` is 1 where the k-th stands on the left. */
+export interface MerkleProof {
+  readonly path: bigint;
+  readonly siblings: readonly Uint8Array[];
+}
+
+/** The hash of a leaf, keccak256(0x00 ‖ data). */
+export function leafHash(...data: Uint8Array[]): Uint8Array {
+  return keccak256(LEAF, ...data);
+}
+
+/** The hash of an inner node, keccak256(0x01 ‖ left ‖ right). */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return keccak256(NODE, left, right);
+}
+
+/** The root that a proof leads to from a leaf. */
+export function climb(leaf: Uint8Array, proof: MerkleProof): Uint8Array {
+  let hash = leaf;
+  let path = proof.path;
+  for (const sibling of proof.siblings) {
+    hash = path & 1n ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+    path >>= 1n;
+  }
+  return hash;
+}
+
+/** Whether a proof leads from the leaf to the root, in the one spelling that the contracts accept. */
+export function verify(root: Uint8Array, leaf: Uint8Array, proof: MerkleProof): boolean {
+  return proof.path >> BigInt(proof.siblings.length) === 0n && sameBytes(climb(leaf, proof), root);
+}
+
+/**
+ * Merkle tree of RFC 9162 §2.1.1 with keccak-256. Levels lie in flat buffers, so that a million leaves take 64 MB.
+ */
+export class MerkleTree {
+  readonly size: number;
+  private readonly levels: Uint8Array[];
+
+  /** @param leaves Leaf hashes of 32 bytes, in order; at least one. */
+  constructor(leaves: readonly Uint8Array[] | Uint8Array) {
+    const bottom = leaves instanceof Uint8Array ? leaves : concat(...leaves);
+    if (bottom.length === 0 || bottom.length % 32 !== 0) throw new RangeError("A Merkle tree needs whole leaves of 32 bytes.");
+    this.size = bottom.length / 32;
+    this.levels = [bottom];
+    for (let level = bottom; level.length > 32; ) {
+      level = levelAbove(level);
+      this.levels.push(level);
+    }
+  }
+
+  get root(): Uint8Array {
+    return this.at(this.levels.length - 1, 0);
+  }
+
+  /** The proof of the leaf at `index`. */
+  prove(index: number): MerkleProof {
+    if (!Number.isInteger(index) || index < 0 || index >= this.size) {
+      throw new RangeError(`Leaf ${index} is not one of ${this.size}.`);
+    }
+    const siblings: Uint8Array[] = [];
+    let path = 0n;
+    let place = index;
+    for (let height = 0; height < this.levels.length - 1; height++) {
+      const sibling = place ^ 1;
+      // The lone right-most node moves up without a sibling.
+      if (sibling * 32 < (this.levels[height]?.length ?? 0)) {
+        if (place & 1) path |= 1n << BigInt(siblings.length);
+        siblings.push(this.at(height, sibling));
+      }
+      place >>>= 1;
+    }
+    return { path, siblings };
+  }
+
+  private at(height: number, place: number): Uint8Array {
+    const level = this.levels[height] ?? new Uint8Array();
+    return level.subarray(place * 32, place * 32 + 32);
+  }
+}
+
+function levelAbove(level: Uint8Array): Uint8Array {
+  const count = level.length / 32;
+  const above = new Uint8Array(Math.ceil(count / 2) * 32);
+  for (let k = 0; k + 1 < count; k += 2) {
+    const pair = level.subarray(k * 32, k * 32 + 64);
+    above.set(keccak256(NODE, pair), k * 16);
+  }
+  if (count % 2 === 1) above.set(level.subarray((count - 1) * 32), above.length - 32);
+  return above;
+}

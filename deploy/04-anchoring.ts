@@ -1,0 +1,7 @@
+import { DataAnchor__factory } from "../toolkit/contracts.js";
+import type { Deployment } from "./deployment.js";
+
+/** The logs. */
+export async function deployAnchoring(deployment: Deployment): Promise<void> {
+  await deployment.deploy("DataAnchor", DataAnchor__factory);
+}

@@ -1,0 +1,26 @@
+import { parseEther } from "ethers";
+import { z } from "zod";
+import table from "./parameters.json" with { type: "json" };
+
+const Itc = z
+  .string()
+  .regex(/^\d+(\.\d{1,18})?$/, "an amount of ITC such as \"1.5\"")
+  .transform((amount) => parseEther(amount));
+
+const Parameters = z.strictObject({
+  /** ITC that an issuer puts down for each device, at least. */
+  minimumBondPerDevice: Itc,
+  /** Seconds for which each proposal can be challenged, at least. */
+  minimumChallengeWindow: z.int().positive().transform(BigInt),
+  /** ITC that whoever proposes puts down, at least. */
+  minimumProposerBond: Itc,
+});
+
+/** What differs between networks. */
+export type Parameters = z.infer<typeof Parameters>;
+
+/** The parameters of a chain: its own row of parameters.json, else the default. */
+export function parametersOf(chainId: bigint): Parameters {
+  const rows: Record<string, unknown> = table;
+  return Parameters.parse(rows[chainId.toString()] ?? rows["default"]);
+}

@@ -1,0 +1,57 @@
+import { id } from "ethers";
+import { concat, fromHex, keccak256, uintBytes } from "../internal/bytes.js";
+import { climb, leafHash, type MerkleProof, MerkleTree } from "../internal/merkle.js";
+import type { Digests } from "../identity/digests.js";
+import type { SignedReading } from "./readings.js";
+
+const BATCH_TYPE = fromHex(id("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"));
+
+/** What an entry commits to when it stands for many readings (EIP-712 struct `Batch`). Times are Unix seconds. */
+export interface BatchHeader {
+  /** Root over the readings; a leaf is keccak256(0x00 ‖ the digest that the device signed). */
+  readonly root: Uint8Array;
+  readonly count: bigint;
+  /** Time of the earliest reading. */
+  readonly first: bigint;
+  /** Time of the latest reading. */
+  readonly last: bigint;
+  /** What all of the readings mean. */
+  readonly schema: Uint8Array;
+}
+
+/** The 32 bytes that are anchored for a batch: its EIP-712 struct hash. */
+export function entryOf({ root, count, first, last, schema }: BatchHeader): Uint8Array {
+  return keccak256(concat(BATCH_TYPE, root, uintBytes(count, 32), uintBytes(first, 32), uintBytes(last, 32), schema));
+}
+
+/** The root that a reading's digest leads to. */
+export function batchRootFrom(digest: Uint8Array, proof: MerkleProof): Uint8Array {
+  return climb(leafHash(digest), proof);
+}
+
+/** Signed readings under one root. */
+export class Batch {
+  readonly header: BatchHeader;
+  readonly entry: Uint8Array;
+  private readonly tree: MerkleTree;
+
+  /** @param readings At least one, all of one schema. */
+  constructor(
+    readonly readings: readonly SignedReading[],
+    digests: Digests,
+  ) {
+    const schema = readings[0]?.schema;
+    if (!schema) throw new RangeError("A batch needs a reading.");
+    this.tree = new MerkleTree(readings.map((reading) => leafHash(digests.reading(reading))));
+    const times = readings.map(({ time }) => time);
+    const first = times.reduce((a, b) => (a < b ? a : b));
+    const last = times.reduce((a, b) => (a > b ? a : b));
+    this.header = { root: this.tree.root, count: BigInt(readings.length), first, last, schema };
+    this.entry = entryOf(this.header);
+  }
+
+  /** The proof of the reading at `index`. */
+  prove(index: number): MerkleProof {
+    return this.tree.prove(index);
+  }
+}

@@ -1,0 +1,22 @@
+/** The typed bindings of the contracts: `X__factory.connect(address, runner)` and the types of their calls. */
+export {
+  Analytics__factory,
+  Authority__factory,
+  ConsentRegistry__factory,
+  DataAnchor__factory,
+  DeviceRegistry__factory,
+  ITC__factory,
+  P256Verifier__factory,
+  PayoutPool__factory,
+  PayoutRoller__factory,
+} from "../typechain-types/index.js";
+export type {
+  Analytics,
+  Authority,
+  ConsentRegistry,
+  DataAnchor,
+  DeviceRegistry,
+  ITC,
+  PayoutPool,
+  PayoutRoller,
+} from "../typechain-types/index.js";

@@ -213,13 +213,15 @@ contract Analytics is IAnalytics, AccessManaged {
     }
 
     /// @inheritdoc IAnalytics
-    function statusOf(RequestId id) external view returns (RequestStatus, uint64, address, uint64) {
+    function statusOf(
+        RequestId id
+    ) external view returns (RequestStatus status, uint64 requestedAt, address proposer, uint64 challengeEnd) {
         Analysis storage analysis = _analyses[id];
         return (analysis.status, analysis.requestedAt, analysis.proposer, analysis.challengeEnd);
     }
 
     /// @inheritdoc IAnalytics
-    function resultOf(RequestId id) external view returns (bool, bytes32, Aggregate memory) {
+    function resultOf(RequestId id) external view returns (bool isFinal, bytes32 root, Aggregate memory result) {
         Analysis storage analysis = _analyses[id];
         return (analysis.status == RequestStatus.Final, analysis.root, analysis.result);
     }

@@ -33,7 +33,10 @@ contract ConsentRegistry is IConsentRegistry {
     }
 
     /// @inheritdoc IConsentRegistry
-    function consentOf(address owner, bytes32 purpose) external view returns (uint64, uint64, uint64) {
+    function consentOf(
+        address owner,
+        bytes32 purpose
+    ) external view returns (uint64 grantedAt, uint64 expiry, uint64 revokedAt) {
         Consent storage consent = _consents[owner][purpose];
         return (consent.grantedAt, consent.expiry, consent.revokedAt);
     }

@@ -99,9 +99,13 @@ contract PayoutRoller is IPayoutRoller, AccessManaged {
     }
 
     /// @inheritdoc IPayoutRoller
-    function pending() external view returns (uint64, address, bytes32, uint256, uint64) {
+    function pending()
+        external
+        view
+        returns (uint64 number, address proposer, bytes32 root, uint256 amount, uint64 challengeEnd)
+    {
         Roll storage current = _pending;
-        uint64 number = current.proposer == address(0) ? 0 : _number;
+        number = current.proposer == address(0) ? 0 : _number;
         return (number, current.proposer, current.root, current.amount, current.challengeEnd);
     }
 

@@ -24,7 +24,7 @@ contract DataAnchor is IDataAnchor {
     }
 
     /// @inheritdoc IDataAnchor
-    function headOf(address publisher) external view returns (uint64, uint64) {
+    function headOf(address publisher) external view returns (uint64 size, uint64 time) {
         MountainRange.Log storage log = _logs[publisher];
         return (log.size, log.time);
     }

@@ -123,17 +123,27 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
     /// @inheritdoc IDeviceRegistry
     function deviceOf(
         DeviceId device
-    ) external view returns (DeviceState, KeyKind, uint8, uint64, uint64, uint64, LotId) {
+    )
+        external
+        view
+        returns (
+            DeviceState state,
+            KeyKind kind,
+            uint8 assurance,
+            uint64 activatedAt,
+            uint64 ownedSince,
+            uint64 revokedAt,
+            LotId lot
+        )
+    {
         Device storage record = _devices[device];
-        return (
-            record.state,
-            record.kind,
-            record.assurance,
-            record.activatedAt,
-            record.ownedSince,
-            record.revokedAt,
-            _lotIdOf(record.lotNumber)
-        );
+        state = record.state;
+        kind = record.kind;
+        assurance = record.assurance;
+        activatedAt = record.activatedAt;
+        ownedSince = record.ownedSince;
+        revokedAt = record.revokedAt;
+        lot = _lotIdOf(record.lotNumber);
     }
 
     /// @inheritdoc IDeviceRegistry

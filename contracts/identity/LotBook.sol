@@ -97,7 +97,13 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
     }
 
     /// @inheritdoc IDeviceRegistry
-    function lotOf(LotId id) external view returns (address, uint64, uint64, uint256, uint8, bool) {
+    function lotOf(
+        LotId id
+    )
+        external
+        view
+        returns (address issuer, uint64 size, uint64 activated, uint256 bond, uint8 assurance, bool revoked)
+    {
         Lot storage lot = _lots[id];
         return (lot.issuer, lot.size, lot.activated, lot.bond, lot.assurance, lot.revoked);
     }

@@ -59,7 +59,7 @@ contract PayoutPool is IPayoutPool {
     }
 
     /// @inheritdoc IPayoutPool
-    function currentEpoch() external view returns (uint64, bytes32) {
+    function currentEpoch() external view returns (uint64 epoch, bytes32 root) {
         return (_epoch, _root);
     }
 

@@ -290,7 +290,7 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
     
     resultOf: TypedContractMethod<
       [id: BytesLike, ],
-      [[boolean, string, AggregateStructOutput]],
+      [[boolean, string, AggregateStructOutput] & {isFinal: boolean, root: string, result: AggregateStructOutput }],
       'view'
     >
     
@@ -314,7 +314,7 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
     
     statusOf: TypedContractMethod<
       [id: BytesLike, ],
-      [[bigint, bigint, string, bigint]],
+      [[bigint, bigint, string, bigint] & {status: bigint, requestedAt: bigint, proposer: string, challengeEnd: bigint }],
       'view'
     >
     
@@ -394,7 +394,7 @@ getFunction(nameOrSignature: 'requestIdOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'resultOf'): TypedContractMethod<
       [id: BytesLike, ],
-      [[boolean, string, AggregateStructOutput]],
+      [[boolean, string, AggregateStructOutput] & {isFinal: boolean, root: string, result: AggregateStructOutput }],
       'view'
     >;
 getFunction(nameOrSignature: 'roller'): TypedContractMethod<
@@ -409,7 +409,7 @@ getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'statusOf'): TypedContractMethod<
       [id: BytesLike, ],
-      [[bigint, bigint, string, bigint]],
+      [[bigint, bigint, string, bigint] & {status: bigint, requestedAt: bigint, proposer: string, challengeEnd: bigint }],
       'view'
     >;
 

@@ -83,7 +83,7 @@ decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
     
     consentOf: TypedContractMethod<
       [owner: AddressLike, purpose: BytesLike, ],
-      [[bigint, bigint, bigint]],
+      [[bigint, bigint, bigint] & {grantedAt: bigint, expiry: bigint, revokedAt: bigint }],
       'view'
     >
     
@@ -117,7 +117,7 @@ decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
 
     getFunction(nameOrSignature: 'consentOf'): TypedContractMethod<
       [owner: AddressLike, purpose: BytesLike, ],
-      [[bigint, bigint, bigint]],
+      [[bigint, bigint, bigint] & {grantedAt: bigint, expiry: bigint, revokedAt: bigint }],
       'view'
     >;
 getFunction(nameOrSignature: 'grant'): TypedContractMethod<

@@ -145,7 +145,7 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
     
     pending: TypedContractMethod<
       [],
-      [[bigint, string, string, bigint, bigint]],
+      [[bigint, string, string, bigint, bigint] & {number: bigint, proposer: string, root: string, amount: bigint, challengeEnd: bigint }],
       'view'
     >
     
@@ -210,7 +210,7 @@ getFunction(nameOrSignature: 'isRolled'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'pending'): TypedContractMethod<
       [],
-      [[bigint, string, string, bigint, bigint]],
+      [[bigint, string, string, bigint, bigint] & {number: bigint, proposer: string, root: string, amount: bigint, challengeEnd: bigint }],
       'view'
     >;
 getFunction(nameOrSignature: 'pool'): TypedContractMethod<

@@ -81,7 +81,7 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
     
     headOf: TypedContractMethod<
       [publisher: AddressLike, ],
-      [[bigint, bigint]],
+      [[bigint, bigint] & {size: bigint, time: bigint }],
       'view'
     >
     
@@ -120,7 +120,7 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
     >;
 getFunction(nameOrSignature: 'headOf'): TypedContractMethod<
       [publisher: AddressLike, ],
-      [[bigint, bigint]],
+      [[bigint, bigint] & {size: bigint, time: bigint }],
       'view'
     >;
 getFunction(nameOrSignature: 'peakOf'): TypedContractMethod<

@@ -355,7 +355,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     deviceOf: TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string]],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
       'view'
     >
     
@@ -443,7 +443,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     lotOf: TypedContractMethod<
       [id: BytesLike, ],
-      [[string, bigint, bigint, bigint, bigint, boolean]],
+      [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
     >
     
@@ -643,7 +643,7 @@ getFunction(nameOrSignature: 'changed'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string]],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
@@ -698,7 +698,7 @@ getFunction(nameOrSignature: 'lotIdOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'lotOf'): TypedContractMethod<
       [id: BytesLike, ],
-      [[string, bigint, bigint, bigint, bigint, boolean]],
+      [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
     >;
 getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<

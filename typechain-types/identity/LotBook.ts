@@ -267,7 +267,7 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     lotOf: TypedContractMethod<
       [id: BytesLike, ],
-      [[string, bigint, bigint, bigint, bigint, boolean]],
+      [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
     >
     
@@ -399,7 +399,7 @@ getFunction(nameOrSignature: 'lotIdOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'lotOf'): TypedContractMethod<
       [id: BytesLike, ],
-      [[string, bigint, bigint, bigint, bigint, boolean]],
+      [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
     >;
 getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<

@@ -101,7 +101,7 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
     
     currentEpoch: TypedContractMethod<
       [],
-      [[bigint, string]],
+      [[bigint, string] & {epoch: bigint, root: string }],
       'view'
     >
     
@@ -137,7 +137,7 @@ getFunction(nameOrSignature: 'claimedOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'currentEpoch'): TypedContractMethod<
       [],
-      [[bigint, string]],
+      [[bigint, string] & {epoch: bigint, root: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'manager'): TypedContractMethod<

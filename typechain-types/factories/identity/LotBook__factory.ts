@@ -704,32 +704,32 @@
     "outputs": [
       {
         "internalType": "address",
-        "name": "",
+        "name": "issuer",
         "type": "address"
       },
       {
         "internalType": "uint64",
-        "name": "",
+        "name": "size",
         "type": "uint64"
       },
       {
         "internalType": "uint64",
-        "name": "",
+        "name": "activated",
         "type": "uint64"
       },
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint8",
-        "name": "",
+        "name": "assurance",
         "type": "uint8"
       },
       {
         "internalType": "bool",
-        "name": "",
+        "name": "revoked",
         "type": "bool"
       }
     ],

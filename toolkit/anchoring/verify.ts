@@ -1,0 +1,108 @@
+import type { Provider } from "ethers";
+import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
+import { Digests } from "../identity/digests.js";
+import { isSignature } from "../identity/keys.js";
+import { fromHex, sameBytes } from "../internal/bytes.js";
+import { batchRootFrom, entryOf } from "./batches.js";
+import { type Evidence, readEvidence } from "./evidence.js";
+import { readLog } from "./log-reader.js";
+import { entryLeaf, peakHeight, provesEntry } from "./mountain-range.js";
+import { contentOf } from "./readings.js";
+
+/** One thing that was checked, in words that a person reads. */
+export interface Finding {
+  readonly what: string;
+  readonly holds: boolean;
+  readonly detail: string;
+}
+
+/** What a check of evidence found. */
+export interface Verdict {
+  /** True when every finding holds. */
+  readonly holds: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** The states of a device, numbered as `DeviceState` in Solidity. */
+const REVOKED = 2n;
+
+/**
+ * Checks one reading as a third party: with its evidence and a node, and nothing of ours.
+ *
+ * @param json The bundle, see {@link writeEvidence}.
+ * @param provider Any node of the chain that the bundle names.
+ * @returns What holds and what does not. Errors: those of {@link readEvidence}, and the provider's.
+ * @example
+ * const { holds, findings } = await verifyEvidence(await readFile("reading.itcproof", "utf8"), new JsonRpcProvider(url));
+ */
+export async function verifyEvidence(json: string, provider: Provider): Promise<Verdict> {
+  const evidence = readEvidence(json);
+  const { chainId } = await provider.getNetwork();
+  const findings: Finding[] = [
+    finding("chain", chainId === evidence.domain.chainId, `bundle of chain ${evidence.domain.chainId}, node on ${chainId}`),
+    ...checkSignature(evidence),
+  ];
+  // On another chain the addresses mean nothing.
+  if (findings[0]?.holds) findings.push(await checkDevice(evidence, provider), await checkLog(evidence, provider));
+  return { holds: findings.every(({ holds }) => holds), findings };
+}
+
+function checkSignature({ domain, key, reading, measurement }: Evidence): Finding[] {
+  const digest = new Digests(domain).reading(reading);
+  const signed = key.id === reading.device && isSignature(key, digest, reading.signature);
+  const findings = [
+    finding("signature", signed, `${key.kind} key of device ${reading.device} over reading ${reading.sequence}`),
+  ];
+  if (measurement) {
+    const opened = sameBytes(contentOf(measurement), reading.content);
+    findings.push(finding("value", opened, `${measurement.value} is what the device committed to`));
+  }
+  return findings;
+}
+
+async function checkDevice({ domain, reading, entry }: Evidence, provider: Provider): Promise<Finding> {
+  const registry = DeviceRegistry__factory.connect(domain.registry, provider);
+  const { state, activatedAt, revokedAt, lot } = await registry.deviceOf(reading.device);
+  if (state === 0n) return finding("device", false, `${reading.device} was never activated`);
+  const [issuer] = await registry.lotOf(lot);
+  const revokedBefore = state === REVOKED && revokedAt <= entry.time;
+  const detail = revokedBefore
+    ? `revoked at ${isoOf(revokedAt)}, before the reading was anchored`
+    : `endorsed by issuer ${issuer} in lot ${lot.slice(0, 10)}…, active since ${isoOf(activatedAt)}`;
+  return finding("device", !revokedBefore && activatedAt <= entry.time, detail);
+}
+
+async function checkLog(evidence: Evidence, provider: Provider): Promise<Finding> {
+  const { domain, anchor, reading, batch, entry } = evidence;
+  const root = batchRootFrom(new Digests(domain).reading(reading), batch.proof);
+  const leaf = entryLeaf(entryOf({ ...batch, root, schema: reading.schema }), entry.time);
+  const contract = DataAnchor__factory.connect(anchor, provider);
+  const [size] = await contract.headOf(entry.publisher);
+  const detail = `entry ${entry.index} of ${size} in the log of ${entry.publisher}, there since ${isoOf(entry.time)}`;
+  if (entry.index >= size) return finding("log", false, detail);
+  const siblings = size === entry.size ? entry.siblings : await presentSiblings(evidence, provider);
+  const height = peakHeight(entry.index, size);
+  const peak = await contract.peakOf(entry.publisher, height);
+  const holds =
+    batch.proof.path >> BigInt(batch.proof.siblings.length) === 0n &&
+    siblings.length === height &&
+    reading.time >= batch.first &&
+    reading.time <= batch.last &&
+    provesEntry(fromHex(peak), entry.index, leaf, siblings);
+  return finding("log", holds, detail);
+}
+
+/** The log has grown since the bundle was made: its siblings today follow from its events. */
+async function presentSiblings({ anchor, entry }: Evidence, provider: Provider): Promise<readonly Uint8Array[]> {
+  const { range } = await readLog(provider, anchor, entry.publisher);
+  return range.prove(Number(entry.index));
+}
+
+function finding(what: string, holds: boolean, detail: string): Finding {
+  return { what, holds, detail };
+}
+
+function isoOf(seconds: bigint): string {
+  // A bundle may name any second up to 2^64; a Date ends in the year 275760.
+  return seconds > 8_640_000_000_000n ? `second ${seconds}` : new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
+}

@@ -1,0 +1,45 @@
+import { network } from "hardhat";
+import { type Addresses, deployAll, type DeployTarget } from "../deploy/index.js";
+import {
+  Analytics__factory,
+  Authority__factory,
+  ConsentRegistry__factory,
+  DataAnchor__factory,
+  DeviceRegistry__factory,
+  ITC__factory,
+  PayoutPool__factory,
+  PayoutRoller__factory,
+} from "../toolkit/contracts.js";
+import { Digests } from "../toolkit/identity/digests.js";
+
+/** A fresh chain with everything deployed by its first signer, who holds all roles and the whole supply. */
+export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
+  const connection = await network.connect({ network: "default", chainType: "l1", override: { hardfork } });
+  const { ethers, networkHelpers, provider } = connection;
+  const [operator, ...accounts] = await ethers.getSigners();
+  if (!operator) throw new Error("The chain has no signer.");
+  const { chainId } = await ethers.provider.getNetwork();
+  const target: DeployTarget = {
+    chainId,
+    operator: operator.address,
+    codeAt: (address) => ethers.provider.getCode(address),
+    call: (to, data) => ethers.provider.call({ to, data }),
+    send: async (to, data, _what, value) => void (await (await operator.sendTransaction({ to, data, value })).wait()),
+    sendRaw: async (serialized) => void (await (await ethers.provider.broadcastTransaction(serialized)).wait()),
+  };
+  const addresses: Addresses = await deployAll(target);
+  const contracts = {
+    analytics: Analytics__factory.connect(addresses.Analytics, operator),
+    anchor: DataAnchor__factory.connect(addresses.DataAnchor, operator),
+    authority: Authority__factory.connect(addresses.Authority, operator),
+    consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),
+    itc: ITC__factory.connect(addresses.ITC, operator),
+    pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),
+    registry: DeviceRegistry__factory.connect(addresses.DeviceRegistry, operator),
+    roller: PayoutRoller__factory.connect(addresses.PayoutRoller, operator),
+  };
+  const digests = new Digests({ chainId, registry: addresses.DeviceRegistry });
+  return { ...contracts, addresses, operator, accounts, chainId, digests, ethers, networkHelpers, provider, target };
+}
+
+export type Deployed = Awaited<ReturnType<typeof deployed>>;

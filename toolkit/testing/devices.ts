@@ -1,0 +1,42 @@
+import { type Measurement, saltOf, type SignedReading, signReading, contentOf } from "../anchoring/readings.js";
+import type { Activation, Digests } from "../identity/digests.js";
+import { type DeviceKey, deviceKey, type KeyKind } from "../identity/keys.js";
+import { fromHex } from "../internal/bytes.js";
+import { secretOf } from "./fixture.js";
+
+/** A reading, and the measurement that it commits to. */
+export interface Measured {
+  readonly reading: SignedReading;
+  readonly measurement: Measurement;
+}
+
+/** A device with a real key and a counter, which does what firmware does. */
+export class VirtualDevice {
+  readonly key: DeviceKey;
+  private readonly saltSecret: Uint8Array;
+  private sequence = 0n;
+
+  /** @param label Names the device within a run; with the seed it fixes the key. */
+  constructor(kind: KeyKind, seed: number, label: string) {
+    this.key = deviceKey(kind, fromHex(secretOf(seed, `${label}:key`)));
+    this.saltSecret = fromHex(secretOf(seed, `${label}:salt`));
+  }
+
+  /** The sequence number of its next reading. */
+  get nextSequence(): bigint {
+    return this.sequence;
+  }
+
+  /** Signs that it wants to be activated. */
+  signActivation(digests: Digests, activation: Omit<Activation, "device">): Uint8Array {
+    return this.key.sign(digests.activation({ ...activation, device: this.key.id }));
+  }
+
+  /** Measures, and signs with the next sequence number. */
+  measure(digests: Digests, schema: Uint8Array, time: bigint, value: bigint): Measured {
+    const sequence = this.sequence++;
+    const measurement = { value, salt: saltOf(this.saltSecret, sequence) };
+    const reading = signReading(this.key, digests, { sequence, time, schema, content: contentOf(measurement) });
+    return { reading, measurement };
+  }
+}

@@ -1,0 +1,206 @@
+import { isAuthentic } from "../anchoring/readings.js";
+import { leafHash, verify } from "../internal/merkle.js";
+import { toHex } from "../internal/bytes.js";
+import {
+  Analytics__factory,
+  DataAnchor__factory,
+  DeviceRegistry__factory,
+  ITC__factory,
+  PayoutPool__factory,
+} from "../contracts.js";
+import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
+import type { Anchored, World } from "./world.js";
+
+/** Something that must hold after every step, whatever the scenario does. */
+export interface Invariant {
+  readonly name: string;
+  readonly description: string;
+  /** Looks at the world and says how many things it looked at, or what is wrong. */
+  check(world: World): Promise<{ checked: number; failure?: string }>;
+}
+
+/** How an invariant fared over a run. */
+export interface InvariantRecord {
+  readonly name: string;
+  readonly description: string;
+  checked: number;
+  holds: boolean;
+  firstFailure?: string;
+}
+
+/** The numbers are those of docs/invariants.md. */
+export function invariants(): Invariant[] {
+  return [itcConserved(), bondsCovered(), escrowCovered(), payoutsCovered(), logsGrow(), readingsVerify(), ownersAgree()];
+}
+
+/** Checks all of them and adds to the records. A check that throws counts as one that failed. */
+export async function checkAll(list: readonly Invariant[], records: InvariantRecord[], world: World): Promise<void> {
+  for (const [k, invariant] of list.entries()) {
+    const { name, description } = invariant;
+    const record = (records[k] ??= { name, description, checked: 0, holds: true });
+    const { checked, failure } = await invariant.check(world);
+    record.checked += checked;
+    if (failure === undefined) continue;
+    record.holds = false;
+    record.firstFailure ??= failure;
+  }
+}
+
+function itcConserved(): Invariant {
+  return {
+    name: "ITC conserved",
+    description: "The balances of all accounts that ever held ITC add up to the fixed supply.",
+    async check(world) {
+      const holders = [...world.ledger.holders()];
+      const balances = await Promise.all(holders.map((holder) => balanceOf(world, holder)));
+      const sum = balances.reduce((a, b) => a + b, 0n);
+      const supply = await ITC__factory.connect(world.addresses.ITC, world.chain.reader).totalSupply();
+      return result(holders.length, sum === supply, `${sum} of ${supply} units are accounted for`);
+    },
+  };
+}
+
+function bondsCovered(): Invariant {
+  return {
+    name: "Bonds covered",
+    description: "The registry holds exactly the bond of every device that is or may still become active.",
+    async check(world) {
+      const registry = DeviceRegistry__factory.connect(world.addresses.DeviceRegistry, world.chain.reader);
+      let owed = 0n;
+      for (const fleet of world.fleets.values()) {
+        const id = fleet.lot.idFor(world.account(fleet.spec.issuer).address);
+        const { size, activated, bond, revoked } = await registry.lotOf(id);
+        owed += bond * (revoked ? activated : size);
+      }
+      const held = await balanceOf(world, world.addresses.DeviceRegistry);
+      return result(world.fleets.size, held === owed, `${held} units held, ${owed} owed`);
+    },
+  };
+}
+
+function escrowCovered(): Invariant {
+  return {
+    name: "Escrow covers what is owed",
+    description: "Analytics and the roller hold exactly the rewards and bonds of what is undecided.",
+    async check(world) {
+      const bond = await Analytics__factory.connect(world.addresses.Analytics, world.chain.reader).minimumBond();
+      let inAnalytics = 0n;
+      let inRoller = world.proposedEarnings ? bond : 0n;
+      for (const { status, request } of world.requests.values()) {
+        if (status === "open" || status === "proposed") inAnalytics += request.reward;
+        if (status === "proposed") inAnalytics += request.bond;
+        if (status === "final" || status === "rolled") inRoller += request.reward;
+      }
+      const held = await balanceOf(world, world.addresses.Analytics);
+      const rolling = await balanceOf(world, world.addresses.PayoutRoller);
+      const right = held === inAnalytics && rolling === inRoller;
+      return result(world.requests.size, right, `${held} and ${rolling} units held, ${inAnalytics} and ${inRoller} owed`);
+    },
+  };
+}
+
+function payoutsCovered(): Invariant {
+  return {
+    name: "Payouts covered",
+    description: "The pool holds exactly what accounts have earned and not claimed; no unit is lost to rounding.",
+    async check(world) {
+      const pool = PayoutPool__factory.connect(world.addresses.PayoutPool, world.chain.reader);
+      let owed = 0n;
+      for (const [account, earned] of world.earned) owed += earned - (await pool.claimedOf(account));
+      const held = await balanceOf(world, world.addresses.PayoutPool);
+      return result(world.earned.size, held === owed, `${held} units held, ${owed} owed`);
+    },
+  };
+}
+
+/** Its memory is the sizes seen last. */
+function logsGrow(): Invariant {
+  const seen = new Map<string, bigint>();
+  return {
+    name: "Logs only grow",
+    description: "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
+    async check(world) {
+      const anchor = DataAnchor__factory.connect(world.addresses.DataAnchor, world.chain.reader);
+      for (const [name, { account, range }] of world.gateways) {
+        const [size] = await anchor.headOf(account.address);
+        const root = await anchor.rootOf(account.address);
+        const grew = size >= (seen.get(name) ?? 0n) && size === BigInt(range.size);
+        seen.set(name, size);
+        if (!grew || root !== toHex(range.root ?? new Uint8Array(32))) {
+          return { checked: 1, failure: `the log of ${name} has ${size} entries and root ${root}` };
+        }
+      }
+      return { checked: world.gateways.size };
+    },
+  };
+}
+
+/** Its memory is how many readings it has looked at: what has verified stays so while logs only grow. */
+function readingsVerify(): Invariant {
+  let done = 0;
+  return {
+    name: "Each anchored reading verifies",
+    description: "Every reading is signed by its device, is in its batch, and its batch is under a peak that the contract holds.",
+    async check(world) {
+      const fresh = world.anchored.slice(done);
+      done = world.anchored.length;
+      const peaks = new Map<string, Promise<string>>();
+      for (const anchored of fresh) {
+        const failure = await failureOf(world, anchored, peaks);
+        if (failure !== undefined) return { checked: fresh.length, failure };
+      }
+      return { checked: fresh.length };
+    },
+  };
+}
+
+/** Its memory is which fleets it has looked at. */
+function ownersAgree(): Invariant {
+  const seen = new Set<string>();
+  return {
+    name: "Owners agree",
+    description: "Each active device is a token of the owner that its own signature named, and its DID names the same.",
+    async check(world) {
+      const registry = DeviceRegistry__factory.connect(world.addresses.DeviceRegistry, world.chain.reader);
+      let checked = 0;
+      for (const fleet of world.fleets.values()) {
+        for (const { device, owner } of fleet.members) {
+          const { id } = device.key;
+          if (seen.has(id) || !(await registry.isActive(id))) break;
+          seen.add(id);
+          checked += 1;
+          const [token, did] = [await registry.ownerOf(BigInt(id)), await registry.identityOwner(id)];
+          if (token !== owner.address || did !== owner.address) {
+            return { checked, failure: `device ${id}: token of ${token}, DID of ${did}, meant for ${owner.address}` };
+          }
+        }
+      }
+      return { checked };
+    },
+  };
+}
+
+async function failureOf(world: World, anchored: Anchored, peaks: Map<string, Promise<string>>): Promise<string | undefined> {
+  const { reading, member, batch, place, gateway, index, time } = anchored;
+  const where = `reading ${reading.sequence} of ${reading.device}`;
+  if (!isAuthentic(reading, member.device.key, world.digests)) return `${where} is not signed by its device`;
+  const leaf = leafHash(world.digests.reading(reading));
+  if (!verify(batch.header.root, leaf, batch.prove(place))) return `${where} is not in its batch`;
+  const { address } = gateway.account;
+  const height = peakHeight(BigInt(index), BigInt(gateway.range.size));
+  const key = `${address}:${height}`;
+  const anchor = DataAnchor__factory.connect(world.addresses.DataAnchor, world.chain.reader);
+  const peak = peaks.get(key) ?? anchor.peakOf(address, height);
+  peaks.set(key, peak);
+  const entry = entryLeaf(batch.entry, time);
+  const proved = provesEntry(Buffer.from((await peak).slice(2), "hex"), BigInt(index), entry, gateway.range.prove(index));
+  return proved ? undefined : `${where}: its batch is not in the log of ${address}`;
+}
+
+function balanceOf(world: World, account: string): Promise<bigint> {
+  return ITC__factory.connect(world.addresses.ITC, world.chain.reader).balanceOf(account);
+}
+
+function result(checked: number, holds: boolean, failure: string): { checked: number; failure?: string } {
+  return holds ? { checked } : { checked, failure };
+}

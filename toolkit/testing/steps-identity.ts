@@ -1,0 +1,119 @@
+import { deployAll } from "../../deploy/index.js";
+import { schemaIdOf } from "../anchoring/readings.js";
+import { MountainRange } from "../anchoring/mountain-range.js";
+import { purposeOf } from "../analytics/requests.js";
+import { LotTree } from "../identity/lots.js";
+import { signerOf } from "../identity/keys.js";
+import { toHex } from "../internal/bytes.js";
+import { VirtualDevice } from "./devices.js";
+import { deployTarget, GAS_MONEY } from "./fixture.js";
+import type { StepOf } from "./scenario-schema.js";
+import { loadSource } from "./sources.js";
+import { type FleetState, type Member, ReplayError, type World } from "./world.js";
+
+/** Seconds for which a device's wish to be activated counts. */
+const ACTIVATION_TIME = 86_400n;
+
+/** Deploys the contracts and gives the actors their ITC and ether for gas. */
+export async function deploy(world: World): Promise<string> {
+  const { chain, scenario } = world;
+  const operator = world.account(world.actorOfKind("operator"));
+  if (chain.isLocal) await chain.fund(operator.address, GAS_MONEY, operator);
+  world.setAddresses(await deployAll(deployTarget(chain, operator)));
+  for (const [name, actor] of Object.entries(scenario.actors)) {
+    for (const account of world.accountsOf(name)) {
+      if (account !== operator) await chain.fund(account.address, GAS_MONEY, operator);
+      if (actor.itc === undefined || account === operator) continue;
+      await world.send(operator, "ITC", "transfer", [account.address, actor.itc], "transfer ITC");
+    }
+  }
+  return `${Object.keys(world.addresses).length} contracts, ITC handed out`;
+}
+
+/** Lets makers enrol lots. */
+export async function register(world: World, step: StepOf<"register">): Promise<string> {
+  const registrar = world.account(world.actorOfKind("operator"));
+  for (const name of step.issuers) {
+    const title = world.scenario.actors[name]?.title ?? name;
+    await world.send(registrar, "DeviceRegistry", "registerIssuer", [world.account(name).address, title], "register an issuer");
+  }
+  return `${step.issuers.length} makers`;
+}
+
+/** Makes each fleet's devices with their keys, and endorses them as one lot. */
+export async function enrol(world: World, step: StepOf<"enrol">): Promise<string> {
+  let devices = 0;
+  for (const name of step.fleets) {
+    const fleet = await makeFleet(world, name);
+    world.fleets.set(name, fleet);
+    if (!world.gateways.has(fleet.spec.gateway)) {
+      world.gateways.set(fleet.spec.gateway, { account: world.account(fleet.spec.gateway), range: new MountainRange() });
+    }
+    const issuer = world.account(fleet.spec.issuer);
+    const { DeviceRegistry } = world.addresses;
+    await world.send(issuer, "ITC", "approve", [DeviceRegistry, step.bond * BigInt(fleet.lot.size)], "approve ITC");
+    const lot = [fleet.lot.root, fleet.lot.size, fleet.spec.assurance, step.bond];
+    await world.send(issuer, "DeviceRegistry", "enrolLot", lot, "enrol a lot");
+    devices += fleet.lot.size;
+  }
+  return `${devices} devices in ${step.fleets.length} lots`;
+}
+
+/** Brings devices to life; the gateway pays for the gas. */
+export async function activate(world: World, step: StepOf<"activate">): Promise<string> {
+  let devices = 0;
+  for (const name of step.fleets) {
+    const fleet = world.fleet(name);
+    for (const member of fleet.members) {
+      await activateOne(world, fleet, member);
+      world.tick(1);
+    }
+    devices += fleet.members.length;
+  }
+  return `${devices} devices`;
+}
+
+/** Has owners agree to a purpose. */
+export async function consent(world: World, step: StepOf<"consent">): Promise<string> {
+  const expiry = (await world.chain.now()) + step.for;
+  const owners = world.accountsOf(step.owners);
+  for (const owner of owners) {
+    await world.send(owner, "ConsentRegistry", "grant", [purposeOf(step.purpose), expiry], "grant consent");
+    world.tick(1);
+  }
+  return `${owners.length} owners`;
+}
+
+async function activateOne(world: World, fleet: FleetState, { device, owner }: Member): Promise<void> {
+  const { key } = device;
+  const lot = fleet.lot.idFor(world.account(fleet.spec.issuer).address);
+  const deadline = (await world.chain.now()) + ACTIVATION_TIME;
+  const signature = device.signActivation(world.digests, { lot, owner: owner.address, deadline });
+  const signer = signerOf(key, world.addresses.P256Verifier);
+  const { path, siblings } = fleet.lot.prove(key.id);
+  const args = [lot, toHex(signer), owner.address, deadline, toHex(signature), path, siblings.map(toHex)];
+  const what = key.kind === "p256" ? "activate a device (P-256)" : "activate a device (secp256k1)";
+  await world.send(world.gateway(fleet.spec.gateway).account, "DeviceRegistry", "activate", args, what);
+}
+
+async function makeFleet(world: World, name: string): Promise<FleetState> {
+  const { scenario, file } = world;
+  const spec = scenario.fleets[name];
+  const source = spec && scenario.sources[spec.source];
+  if (!spec || !source) throw new ReplayError("ITC_REPLAY_FLEET", `There is no fleet ${name}.`, "Add it to the scenario.");
+  const all = await loadSource(spec.source, source, file);
+  const series = all.slice(spec.from ?? 0, spec.count === undefined ? undefined : (spec.from ?? 0) + spec.count);
+  if (series.length === 0 || (spec.count !== undefined && series.length < spec.count)) {
+    const what = `Fleet ${name} wants ${spec.count ?? "some"} devices from ${spec.from ?? 0} on; source ${spec.source} has ${all.length}.`;
+    throw new ReplayError("ITC_REPLAY_FLEET", what, "Shorten the slice.");
+  }
+  const owners = world.accountsOf(spec.owner);
+  const taken = world.memberCount();
+  const members = series.map((one, place): Member => {
+    const owner = owners[(taken + place) % owners.length];
+    if (!owner) throw new ReplayError("ITC_REPLAY_FLEET", `Owner ${spec.owner} has no account.`, "Give it a count.");
+    return { device: new VirtualDevice(spec.key, scenario.seed, `${name}:${one.key}`), series: one, owner };
+  });
+  const lot = new LotTree(members.map(({ device }) => device.key));
+  return { name, spec, source, schema: schemaIdOf(source), lot, members };
+}

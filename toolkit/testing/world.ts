@@ -1,0 +1,202 @@
+import { Interface, type InterfaceAbi } from "ethers";
+import type { Addresses } from "../../deploy/index.js";
+import type { AggregateTree } from "../analytics/aggregate-tree.js";
+import type { AnalysisRequest } from "../analytics/requests.js";
+import type { Batch } from "../anchoring/batches.js";
+import type { MountainRange } from "../anchoring/mountain-range.js";
+import * as bindings from "../contracts.js";
+import { IotchainError } from "../errors.js";
+import { Digests } from "../identity/digests.js";
+import type { LotTree } from "../identity/lots.js";
+import { type Account, accountOf, type Call, type Chain, type Receipt } from "./chain.js";
+import type { Measured, VirtualDevice } from "./devices.js";
+import { secretOf } from "./fixture.js";
+import { Ledger } from "./ledger.js";
+import type { ActorKind, Fleet, Scenario, Source } from "./scenario-schema.js";
+import type { DeviceSeries } from "./sources.js";
+
+/** A step that can't be carried out as the scenario says. */
+export class ReplayError extends IotchainError {}
+
+/** A device of a fleet with what it will measure. */
+export interface Member {
+  readonly device: VirtualDevice;
+  readonly series: DeviceSeries;
+  readonly owner: Account;
+}
+
+/** Devices of one maker, kind of key, source and gateway: a lot. */
+export interface FleetState {
+  readonly name: string;
+  readonly spec: Fleet;
+  readonly source: Source;
+  readonly schema: Uint8Array;
+  readonly lot: LotTree;
+  readonly members: readonly Member[];
+}
+
+/** A gateway and its log as it should be on the chain. */
+export interface GatewayState {
+  readonly account: Account;
+  readonly range: MountainRange;
+}
+
+/** A reading in a log, with all that proves it. */
+export interface Anchored extends Measured {
+  readonly fleet: FleetState;
+  readonly member: Member;
+  readonly gateway: GatewayState;
+  readonly batch: Batch;
+  readonly place: number;
+  readonly index: number;
+  readonly time: bigint;
+}
+
+/** A request and what became of it. */
+export interface RequestState {
+  readonly name: string;
+  readonly company: string;
+  readonly request: AnalysisRequest;
+  readonly id: string;
+  readonly requestedAt: bigint;
+  readonly source: Source;
+  readonly purpose: string;
+  status: "open" | "proposed" | "final" | "rolled" | "published";
+  tree: AggregateTree | undefined;
+  shares: ReadonlyMap<string, bigint>;
+}
+
+/** What a check by a third party came to. */
+export interface Verification {
+  sampled: number;
+  verified: number;
+  bytes: number[];
+  example: string[];
+  readonly failures: string[];
+}
+
+const interfaces = {
+  Analytics: bindings.Analytics__factory,
+  Authority: bindings.Authority__factory,
+  ConsentRegistry: bindings.ConsentRegistry__factory,
+  DataAnchor: bindings.DataAnchor__factory,
+  DeviceRegistry: bindings.DeviceRegistry__factory,
+  ITC: bindings.ITC__factory,
+  PayoutPool: bindings.PayoutPool__factory,
+  PayoutRoller: bindings.PayoutRoller__factory,
+} satisfies Record<string, { abi: InterfaceAbi }>;
+
+/** Everything that a replay knows: the chain, the actors with their keys, and what they believe the state to be. */
+export class World {
+  readonly ledger = new Ledger();
+  readonly accounts = new Map<string, readonly Account[]>();
+  readonly nameOf = new Map<string, string>();
+  readonly fleets = new Map<string, FleetState>();
+  readonly gateways = new Map<string, GatewayState>();
+  readonly anchored: Anchored[] = [];
+  readonly requests = new Map<string, RequestState>();
+  readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
+  /** ITC that each account has earned in all published epochs. */
+  earned: ReadonlyMap<string, bigint> = new Map();
+  /** The same with the proposed root's, while there is one. */
+  proposedEarnings: ReadonlyMap<string, bigint> | undefined;
+  private deployed: { addresses: Addresses; digests: Digests } | undefined;
+
+  constructor(
+    readonly scenario: Scenario,
+    /** Where the scenario lies; its data files are relative to it. */
+    readonly file: string,
+    readonly chain: Chain,
+    readonly tick: (n: number) => void,
+  ) {
+    for (const [name, actor] of Object.entries(scenario.actors)) {
+      const accounts = Array.from({ length: actor.count }, (_, k) => accountOf(secretOf(scenario.seed, `actor:${name}:${k}`)));
+      this.accounts.set(name, accounts);
+      for (const { address } of accounts) this.nameOf.set(address, name);
+    }
+    chain.onReceipt = (receipt, call) => this.ledger.note(receipt, call, this.deployed?.addresses.ITC);
+  }
+
+  get addresses(): Addresses {
+    return this.require(this.deployed).addresses;
+  }
+
+  get digests(): Digests {
+    return this.require(this.deployed).digests;
+  }
+
+  get isDeployed(): boolean {
+    return this.deployed !== undefined;
+  }
+
+  /** Takes note of where the contracts are. */
+  setAddresses(addresses: Addresses): void {
+    this.deployed = { addresses, digests: new Digests({ chainId: this.chain.id, registry: addresses.DeviceRegistry }) };
+    for (const [name, address] of Object.entries(addresses)) this.nameOf.set(address, name);
+  }
+
+  /** Replaces the accounts of an actor, as when the operator's key comes from outside. */
+  setAccount(actor: string, account: Account): void {
+    this.accounts.set(actor, [account]);
+    this.nameOf.set(account.address, actor);
+  }
+
+  /** The accounts of an actor; the scenario was checked, so it has some. */
+  accountsOf(actor: string): readonly Account[] {
+    return this.require(this.accounts.get(actor));
+  }
+
+  /** The account of an actor that is one. */
+  account(actor: string): Account {
+    return this.require(this.accountsOf(actor)[0]);
+  }
+
+  /** The name of the first actor of a kind. */
+  actorOfKind(kind: ActorKind): string {
+    return this.require(Object.entries(this.scenario.actors).find(([, actor]) => actor.kind === kind)?.[0]);
+  }
+
+  fleet(name: string): FleetState {
+    return this.require(this.fleets.get(name));
+  }
+
+  gateway(name: string): GatewayState {
+    return this.require(this.gateways.get(name));
+  }
+
+  request(name: string): RequestState {
+    return this.require(this.requests.get(name));
+  }
+
+  /** How many devices there are in all fleets. */
+  memberCount(): number {
+    return [...this.fleets.values()].reduce((sum, { members }) => sum + members.length, 0);
+  }
+
+  /** ITC that the pool has paid to an account. */
+  claimed(account: string): bigint {
+    return this.ledger.sent(this.addresses.PayoutPool, account);
+  }
+
+  /** Calls one of the contracts with a transaction. */
+  async send(
+    from: Account,
+    contract: keyof typeof interfaces,
+    method: string,
+    args: readonly unknown[],
+    what: string,
+  ): Promise<Receipt> {
+    const data = this.interfaceOf(contract).encodeFunctionData(method, args);
+    const call: Call = { to: this.addresses[contract], data, what };
+    return this.chain.send(from, call);
+  }
+
+  interfaceOf(contract: keyof typeof interfaces): Interface {
+    return interfaces[contract].createInterface();
+  }
+
+  private require<T>(value: T | undefined): T {
+    if (value !== undefined) return value;
+    throw new ReplayError("ITC_REPLAY_ORDER", "A step needs what no earlier step has made.", "Put `deploy` first.");
+  }
+}

@@ -14,7 +14,7 @@ import { Digests } from "../toolkit/identity/digests.js";
 
 /** A fresh chain with everything deployed by its first signer, who holds all roles and the whole supply. */
 export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
-  const connection = await network.connect({ network: "default", chainType: "l1", override: { hardfork } });
+  const connection = await network.create({ network: "default", chainType: "l1", override: { hardfork } });
   const { ethers, networkHelpers, provider } = connection;
   const [operator, ...accounts] = await ethers.getSigners();
   if (!operator) throw new Error("The chain has no signer.");

@@ -27,6 +27,6 @@ export async function startEmbedded({ start, hardfork = "osaka" }: EmbeddedOptio
   const initialDate = start === undefined ? {} : { initialDate: new Date(Number(start) * 1000) };
   const network = { type: "edr-simulated", chainType: "l1", chainId: 31337, hardfork, ...initialDate } as const;
   const hre = await createHardhatRuntimeEnvironment({ networks: { embedded: network } });
-  const connection = await hre.network.connect({ network: "embedded", chainType: "l1" });
+  const connection = await hre.network.create({ network: "embedded", chainType: "l1" });
   return { provider: connection.provider, close: () => connection.close() };
 }

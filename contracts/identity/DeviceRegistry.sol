@@ -55,6 +55,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         Lot storage lot = _requireOwnLot(id);
         require(!_revokedInLot[id][device], DeviceRegistryDeviceRevoked(device, id));
         _revokedInLot[id][device] = true;
+        if (lot.state == LotState.Open) lot.state = LotState.Thinned;
         emit DeviceRevoked(id, device);
 
         Device storage record = _devices[device];
@@ -86,7 +87,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         );
 
         // Effects
-        _record(lot, device, kind);
+        _record(lot, device, kind, owner);
         if (kind == KeyKind.P256) _noteKey(device, signer);
         emit DeviceActivated(lot, device, owner, kind);
 
@@ -190,25 +191,33 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         return _hashTypedDataV4(keccak256(abi.encode(ACTIVATION_TYPEHASH, device, lot, owner, deadline)));
     }
 
-    /// @dev Every mint and transfer is a change of the DID's controller, unless the device is revoked: its DID stays deactivated.
+    /// @dev A transfer changes the DID's controller, unless the device is revoked: its DID stays deactivated. A mint was noted by
+    ///      `_record`, with the rest of the slot.
     function _update(address to, uint256 tokenId, address auth) internal override returns (address from) {
         from = super._update(to, tokenId, auth);
+        if (from == address(0)) return from;
         DeviceId device = DeviceId.wrap(address(uint160(tokenId)));
         Device storage record = _devices[device];
         record.ownedSince = uint40(block.timestamp);
         if (record.state == DeviceState.Active) _noteOwner(device, record, to);
     }
 
-    /// @dev Counts the device in its lot and writes its one slot.
-    function _record(LotId id, DeviceId device, KeyKind kind) private {
+    /// @dev Counts the device in its lot, writes its one slot, and begins its chain of ERC-1056 changes.
+    function _record(LotId id, DeviceId device, KeyKind kind, address owner) private {
         Lot storage lot = _lotAt(id);
         ++lot.activated;
-        Device storage record = _devices[device];
-        record.state = DeviceState.Active;
-        record.kind = kind;
-        record.assurance = lot.assurance;
-        record.activatedAt = uint40(block.timestamp);
-        record.lotNumber = lot.number;
+        uint40 now_ = uint40(block.timestamp);
+        _devices[device] = Device(
+            DeviceState.Active,
+            kind,
+            lot.assurance,
+            now_,
+            now_,
+            0,
+            lot.number,
+            uint64(block.number)
+        );
+        emit DIDOwnerChanged(DeviceId.unwrap(device), owner, 0);
     }
 
     function _noteOwner(DeviceId device, Device storage record, address owner) private {
@@ -216,7 +225,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         record.changed = uint64(block.number);
     }
 
-    /// @dev The mint that follows moves `changed` to this block, so that a resolver finds both events there.
+    /// @dev In the block that `changed` names already; `previousChange` is that block, as the reference registry has it.
     function _noteKey(DeviceId device, bytes calldata signer) private {
         emit DIDAttributeChanged(
             DeviceId.unwrap(device),
@@ -229,10 +238,11 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
 
     /// @dev Everything about the lot and the device that must hold before its signature is looked at.
     function _checkEndorsement(LotId id, DeviceId device, bytes32 root) private view {
-        Lot storage lot = _requireOpenLot(id);
-        address issuer = lot.issuer;
+        (Lot storage lot, address issuer) = _requireOpenLot(id);
         require(LotId.unwrap(lotIdOf(issuer, root)) == LotId.unwrap(id), DeviceRegistryInvalidProof(device, id));
-        require(!_revokedInLot[id][device], DeviceRegistryDeviceRevoked(device, id));
+        if (lot.state == LotState.Thinned) {
+            require(!_revokedInLot[id][device], DeviceRegistryDeviceRevoked(device, id));
+        }
         DeviceState state = _devices[device].state;
         require(state == DeviceState.None, DeviceRegistryDeviceKnown(device, state));
         // More leaves than `size` would be devices without a bond.

@@ -3,33 +3,45 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {LotId} from "./DeviceTypes.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 
 /// @title The registry's book of issuers, lots and bonds
 /// @dev Holds all ITC of the registry: for each lot, `bond` for every device that is or may still become active.
 abstract contract LotBook is IDeviceRegistry, AccessManaged {
+    /// @dev One slot.
     struct Issuer {
-        bool known;
+        address account;
         bool revoked;
     }
 
-    /// @dev Two slots: activation writes the first and only reads the second.
+    /// @dev One slot, full: an issuer's number saves 16 bytes, and all ITC there is fits 88 bits.
     struct Lot {
-        address issuer;
+        uint32 issuer;
+        uint40 number;
         uint40 size;
         uint40 activated;
         uint8 assurance;
-        bool revoked;
-        uint128 bond;
-        uint40 number;
+        LotState state;
+        uint88 bond;
+    }
+
+    /// @dev `Thinned` lots have devices revoked, which activation must look for: a slot that other lots are spared.
+    enum LotState {
+        None,
+        Open,
+        Thinned,
+        Revoked
     }
 
     IERC20 private immutable TOKEN;
 
     uint128 private _minimumBond;
     uint40 private _lotCount;
-    mapping(address issuer => Issuer) private _issuers;
+    uint32 private _issuerCount;
+    mapping(address account => uint32) private _issuerNumbers;
+    mapping(uint32 number => Issuer) private _issuers;
     mapping(LotId lot => Lot) private _lots;
     mapping(uint40 number => LotId) private _lotByNumber;
 
@@ -40,15 +52,16 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
 
     /// @inheritdoc IDeviceRegistry
     function registerIssuer(address issuer, string calldata name) external restricted {
-        require(!_issuers[issuer].known, DeviceRegistryIssuerKnown(issuer));
-        _issuers[issuer].known = true;
+        require(_issuerNumbers[issuer] == 0, DeviceRegistryIssuerKnown(issuer));
+        uint32 number = ++_issuerCount;
+        _issuerNumbers[issuer] = number;
+        _issuers[number].account = issuer;
         emit IssuerRegistered(issuer, name);
     }
 
     /// @inheritdoc IDeviceRegistry
     function revokeIssuer(address issuer) external restricted {
-        _requireIssuer(issuer);
-        _issuers[issuer].revoked = true;
+        _issuers[_requireIssuer(issuer)].revoked = true;
         emit IssuerRevoked(issuer);
     }
 
@@ -60,20 +73,15 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
     /// @inheritdoc IDeviceRegistry
     function enrolLot(bytes32 root, uint64 size, uint8 assurance, uint128 bond) external returns (LotId id) {
         // Checks
-        _requireIssuer(msg.sender);
+        uint32 issuer = _requireIssuer(msg.sender);
         id = lotIdOf(msg.sender, root);
-        Lot storage lot = _lots[id];
-        require(lot.issuer == address(0), DeviceRegistryLotKnown(id));
+        require(_lots[id].state == LotState.None, DeviceRegistryLotKnown(id));
         require(size != 0 && size <= type(uint40).max, DeviceRegistryLotSize(size));
         require(bond >= _minimumBond, DeviceRegistryBondTooLow(bond, _minimumBond));
 
         // Effects
         uint40 number = ++_lotCount;
-        lot.issuer = msg.sender;
-        lot.size = uint40(size);
-        lot.assurance = assurance;
-        lot.bond = bond;
-        lot.number = number;
+        _lots[id] = Lot(issuer, number, uint40(size), 0, assurance, LotState.Open, SafeCast.toUint88(bond));
         _lotByNumber[number] = id;
         emit LotEnrolled(id, msg.sender, root, size, assurance, bond);
 
@@ -85,15 +93,15 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
     function revokeLot(LotId id) external {
         // Checks
         Lot storage lot = _requireOwnLot(id);
-        require(!lot.revoked, DeviceRegistryLotRevoked(id));
+        require(lot.state != LotState.Revoked, DeviceRegistryLotRevoked(id));
 
         // Effects
-        lot.revoked = true;
+        lot.state = LotState.Revoked;
         uint256 refund = uint256(lot.size - lot.activated) * lot.bond;
         emit LotRevoked(id, refund);
 
         // Interactions
-        TOKEN.transfer(lot.issuer, refund);
+        TOKEN.transfer(msg.sender, refund);
     }
 
     /// @inheritdoc IDeviceRegistry
@@ -105,12 +113,13 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         returns (address issuer, uint64 size, uint64 activated, uint256 bond, uint8 assurance, bool revoked)
     {
         Lot storage lot = _lots[id];
-        return (lot.issuer, lot.size, lot.activated, lot.bond, lot.assurance, lot.revoked);
+        return (_issuers[lot.issuer].account, lot.size, lot.activated, lot.bond, lot.assurance, lot.state == LotState.Revoked);
     }
 
     /// @inheritdoc IDeviceRegistry
     function isIssuer(address issuer) external view returns (bool) {
-        return _isIssuer(issuer);
+        uint32 number = _issuerNumbers[issuer];
+        return number != 0 && !_issuers[number].revoked;
     }
 
     /// @inheritdoc IDeviceRegistry
@@ -131,18 +140,21 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         return _lotByNumber[number];
     }
 
-    /// @dev The lot, if it may activate devices now.
-    function _requireOpenLot(LotId id) internal view returns (Lot storage lot) {
+    /// @dev The lot and its issuer, if it may activate devices now.
+    function _requireOpenLot(LotId id) internal view returns (Lot storage lot, address account) {
         lot = _lots[id];
-        require(lot.issuer != address(0), DeviceRegistryLotUnknown(id));
-        require(!lot.revoked, DeviceRegistryLotRevoked(id));
-        _requireIssuer(lot.issuer);
+        LotState state = lot.state;
+        require(state != LotState.None, DeviceRegistryLotUnknown(id));
+        require(state != LotState.Revoked, DeviceRegistryLotRevoked(id));
+        Issuer storage issuer = _issuers[lot.issuer];
+        account = issuer.account;
+        require(!issuer.revoked, DeviceRegistryIssuerNotRegistered(account));
     }
 
     function _requireOwnLot(LotId id) internal view returns (Lot storage lot) {
         lot = _lots[id];
-        require(lot.issuer != address(0), DeviceRegistryLotUnknown(id));
-        require(lot.issuer == msg.sender, DeviceRegistryNotIssuer(id, msg.sender));
+        require(lot.state != LotState.None, DeviceRegistryLotUnknown(id));
+        require(_issuers[lot.issuer].account == msg.sender, DeviceRegistryNotIssuer(id, msg.sender));
     }
 
     function _setMinimumBond(uint128 bond) private {
@@ -150,12 +162,8 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         emit MinimumBondSet(bond);
     }
 
-    function _requireIssuer(address issuer) private view {
-        require(_isIssuer(issuer), DeviceRegistryIssuerNotRegistered(issuer));
-    }
-
-    function _isIssuer(address issuer) private view returns (bool) {
-        Issuer storage record = _issuers[issuer];
-        return record.known && !record.revoked;
+    function _requireIssuer(address issuer) private view returns (uint32 number) {
+        number = _issuerNumbers[issuer];
+        require(number != 0 && !_issuers[number].revoked, DeviceRegistryIssuerNotRegistered(issuer));
     }
 }

@@ -96,7 +96,8 @@ export class Chain {
   /** Lets time pass: at once on a local chain, by waiting elsewhere. */
   async wait(seconds: bigint): Promise<void> {
     if (this.isLocal) {
-      this.time += seconds;
+      await this.setNextTime(this.time + seconds);
+      await this.request("evm_mine");
       return;
     }
     const end = (await this.now()) + seconds;
@@ -111,6 +112,7 @@ export class Chain {
 
   /** Signs, sends and waits for one transaction. Errors: RevertedError, ITC_CHAIN_LOST, ITC_CHAIN_UNREACHABLE. */
   async send(from: Account, call: Call): Promise<Receipt> {
+    if (this.isLocal) await this.setNextTime(this.time + 1n);
     from.nonce ??= Number(await this.request("eth_getTransactionCount", [from.address, "latest"]));
     const transaction = Transaction.from({
       type: 2,
@@ -124,19 +126,21 @@ export class Chain {
       maxPriorityFeePerGas: GAS_PRICE_FLOOR,
     });
     transaction.signature = from.wallet.signingKey.sign(transaction.unsignedHash);
-    const hash = await this.sendRaw(transaction.serialized, call.what);
+    const hash = await this.submit(transaction.serialized, call.what);
     from.nonce += 1;
     const receipt = await this.receiptOf(hash, call);
     this.onReceipt(receipt, call);
     return receipt;
   }
 
-  /** Sends a transaction that is signed already; one that the node has is not sent twice. */
+  /** Sends a transaction that is signed already. */
   async sendRaw(serialized: string, what: string): Promise<string> {
-    if (this.isLocal) {
-      this.time += 1n;
-      await this.request("evm_setNextBlockTimestamp", [`0x${this.time.toString(16)}`]);
-    }
+    if (this.isLocal) await this.setNextTime(this.time + 1n);
+    return this.submit(serialized, what);
+  }
+
+  /** One that the node has is not paid twice: it answers that it knows it. */
+  private async submit(serialized: string, what: string): Promise<string> {
     try {
       return await this.provider.request({ method: "eth_sendRawTransaction", params: [serialized] });
     } catch (cause) {
@@ -144,6 +148,12 @@ export class Chain {
       if (known) return Transaction.from(serialized).hash ?? "";
       throw this.explain(cause, what);
     }
+  }
+
+  /** On a local chain: what the next block's clock, and an estimate for it, will show. */
+  private async setNextTime(time: bigint): Promise<void> {
+    this.time = time;
+    await this.request("evm_setNextBlockTimestamp", [`0x${time.toString(16)}`]);
   }
 
   /** A plain JSON-RPC request. */

@@ -1,0 +1,150 @@
+import type { ActorKind, Scenario, Step } from "./scenario-schema.js";
+
+/** A name that leads nowhere, or to the wrong kind of thing. */
+export interface ReferenceProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Checks what a schema can't: that each name means something, of the right kind, made by an earlier step. */
+export function referenceProblems(scenario: Scenario): ReferenceProblem[] {
+  return [...actorProblems(scenario), ...sourceProblems(scenario), ...fleetProblems(scenario), ...stepProblems(scenario)];
+}
+
+function actorProblems({ actors }: Scenario): ReferenceProblem[] {
+  const operators = Object.entries(actors).filter(([, { kind }]) => kind === "operator");
+  if (operators.length !== 1) {
+    return [{ path: ["actors"], message: `${operators.length} actors of kind operator, expected exactly one` }];
+  }
+  return Object.entries(actors).flatMap(([name, { kind, count }]) =>
+    count > 1 && kind !== "owner"
+      ? [{ path: ["actors", name, "count"], message: `${count} accounts for a ${kind}, expected 1: only owners come in groups` }]
+      : [],
+  );
+}
+
+function sourceProblems({ sources }: Scenario): ReferenceProblem[] {
+  const meanings = new Map<string, string>();
+  return Object.entries(sources).flatMap(([name, { columns, at, quantity, unit, scale }]) => {
+    const problems: ReferenceProblem[] = [];
+    const path = ["sources", name];
+    if ((columns.time === undefined) === (at === undefined)) {
+      problems.push({ path, message: `${name}: expected either columns.time or at, so that each reading has one time` });
+    }
+    if ((columns.longitude === undefined) !== (columns.latitude === undefined)) {
+      problems.push({ path: [...path, "columns"], message: `${name}: expected longitude and latitude, or neither` });
+    }
+    const meaning = `${unit} of ${scale} decimals`;
+    const first = meanings.get(quantity) ?? meaning;
+    meanings.set(quantity, first);
+    if (first !== meaning) {
+      problems.push({ path, message: `${name}: ${quantity} is ${meaning} here and ${first} elsewhere, expected one meaning` });
+    }
+    return problems;
+  });
+}
+
+function fleetProblems(scenario: Scenario): ReferenceProblem[] {
+  return Object.entries(scenario.fleets).flatMap(([name, fleet]) => {
+    const path = ["fleets", name];
+    return [
+      ...missing(fleet.source, scenario.sources, "source", [...path, "source"]),
+      ...wrongActor(scenario, fleet.issuer, ["issuer"], [...path, "issuer"]),
+      ...wrongActor(scenario, fleet.owner, ["owner"], [...path, "owner"]),
+      ...wrongActor(scenario, fleet.gateway, ["gateway"], [...path, "gateway"]),
+    ];
+  });
+}
+
+/** Follows the steps in order and remembers what they have made. */
+function stepProblems(scenario: Scenario): ReferenceProblem[] {
+  const problems: ReferenceProblem[] = [];
+  const requested = new Set<string>();
+  const enrolled = new Set<string>();
+  scenario.steps.forEach((step, k) => {
+    const path = ["steps", k];
+    if (k === 0 && step.do !== "deploy") problems.push({ path, message: `${step.do} comes first, expected deploy` });
+    if (k > 0 && step.do === "deploy") problems.push({ path, message: "deploy comes again, expected it once, first" });
+    problems.push(...actorReferences(scenario, step, path), ...fleetReferences(scenario, step, path, enrolled));
+    if (step.do === "request") {
+      if (requested.has(step.request)) {
+        problems.push({ path: [...path, "request"], message: `request ${step.request} is made twice, expected a new name` });
+      }
+      requested.add(step.request);
+      problems.push(...requestProblems(scenario, step, path));
+    } else if ("request" in step || step.do === "roll") {
+      const used = step.do === "roll" ? step.requests : [step.request];
+      const key = step.do === "roll" ? "requests" : "request";
+      for (const name of used.filter((one) => !requested.has(one))) {
+        const message = `request ${name} isn't made by an earlier step, expected ${listed(requested)}`;
+        problems.push({ path: [...path, key], message });
+      }
+    }
+  });
+  return problems;
+}
+
+function requestProblems(scenario: Scenario, step: Extract<Step, { do: "request" }>, path: readonly PropertyKey[]): ReferenceProblem[] {
+  const problems: ReferenceProblem[] = [];
+  const quantities = new Set(Object.values(scenario.sources).map(({ quantity }) => quantity));
+  if (!quantities.has(step.quantity)) {
+    const message = `no source measures ${step.quantity}, expected ${listed(quantities)}`;
+    problems.push({ path: [...path, "quantity"], message });
+  }
+  if (step.to <= step.from) problems.push({ path: [...path, "to"], message: "the window is empty, expected an instant after from" });
+  return problems;
+}
+
+function actorReferences(scenario: Scenario, step: Step, path: readonly PropertyKey[]): ReferenceProblem[] {
+  const problems: ReferenceProblem[] = [];
+  const check = (key: string, name: string, kinds: readonly ActorKind[]): void => {
+    problems.push(...wrongActor(scenario, name, kinds, [...path, key]));
+  };
+  if (step.do === "register") for (const issuer of step.issuers) check("issuers", issuer, ["issuer"]);
+  if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
+  if (step.do === "request") check("company", step.company, ["company"]);
+  if (step.do === "verify") check("by", step.by, ["verifier"]);
+  else if ("by" in step && step.by !== undefined) check("by", step.by, ["aggregator", "company", "gateway", "operator"]);
+  return problems;
+}
+
+function fleetReferences(
+  scenario: Scenario,
+  step: Step,
+  path: readonly PropertyKey[],
+  enrolled: Set<string>,
+): ReferenceProblem[] {
+  if (!("fleets" in step)) return [];
+  return step.fleets.flatMap((name, k) => {
+    const here = [...path, "fleets", k];
+    const unknown = missing(name, scenario.fleets, "fleet", here);
+    if (unknown.length > 0) return unknown;
+    if (step.do === "enrol") {
+      if (enrolled.has(name)) return [{ path: here, message: `fleet ${name} is enrolled twice, expected once` }];
+      enrolled.add(name);
+      return [];
+    }
+    return enrolled.has(name) ? [] : [{ path: here, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
+  });
+}
+
+function wrongActor(
+  { actors }: Scenario,
+  name: string,
+  kinds: readonly ActorKind[],
+  path: readonly PropertyKey[],
+): ReferenceProblem[] {
+  const actor = Object.hasOwn(actors, name) ? actors[name] : undefined;
+  if (!actor) return missing(name, actors, "actor", path);
+  if (kinds.includes(actor.kind)) return [];
+  return [{ path, message: `actor ${name} is of kind ${actor.kind}, expected ${kinds.join(" or ")}` }];
+}
+
+function missing(name: string, known: object, what: string, path: readonly PropertyKey[]): ReferenceProblem[] {
+  return Object.hasOwn(known, name) ? [] : [{ path, message: `no ${what} ${name}, expected ${listed(Object.keys(known))}` }];
+}
+
+function listed(names: Iterable<string>): string {
+  const list = [...names];
+  return list.length === 0 ? "one, but there are none" : `one of ${list.join(", ")}`;
+}

@@ -1,0 +1,143 @@
+import { parseEther } from "ethers";
+import { z } from "zod";
+
+const NAME = /^[a-z][a-z0-9-]*$/;
+const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
+
+const name = z.string().regex(NAME, "expected a name of lower-case letters, digits and hyphens").describe("A name");
+
+const itc = z
+  .string('expected an amount of ITC in quotes, such as "12.5"')
+  .regex(/^\d{1,12}(\.\d{1,18})?$/, 'expected an amount of ITC of at most 18 decimals, such as "12.5"')
+  .describe("ITC, as a decimal in quotes")
+  .transform((amount) => parseEther(amount));
+
+const duration = z
+  .string('expected a duration such as "7d", "12h", "30m" or "15s"')
+  .regex(/^\d{1,6}[smhd]$/, 'expected a duration such as "7d", "12h", "30m" or "15s"')
+  .describe("A duration: a number and s, m, h or d")
+  .transform((text) => BigInt(text.slice(0, -1)) * SECONDS[text.slice(-1) as keyof typeof SECONDS]);
+
+const instant = z
+  .string("expected an instant such as 2016-01-01T00:00:00Z")
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, "expected an instant such as 2016-01-01T00:00:00Z")
+  .refine((text) => !Number.isNaN(Date.parse(text)), "expected a day and hour that exist")
+  .describe("An instant in UTC, to the second")
+  .transform((text) => BigInt(Date.parse(text) / 1000));
+
+const positive = z.int("expected a whole number").min(1, "expected 1 or more");
+
+const Actor = z.strictObject({
+  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier"]),
+  /** More than one makes a group that acts as one name. */
+  count: positive.max(10_000).default(1),
+  /** ITC that the operator hands out to each at the start. */
+  itc: itc.optional(),
+  title: z.string().min(1).max(80).optional(),
+});
+
+const Source = z.strictObject({
+  /** `npm:<package>/<path>`, or a path relative to the scenario. */
+  file: z.string().min(1),
+  /** What the data are, truthfully, for whoever reads the report. */
+  what: z.string().min(1),
+  licence: z.string().min(1),
+  quantity: z.string().regex(/^[a-z][a-z0-9_]*$/, "expected a quantity such as wind_speed"),
+  /** A SenML unit (RFC 8428). */
+  unit: z.string().min(1).max(16),
+  /** Decimals of the fixed-point values. */
+  scale: z.int().min(0).max(9),
+  columns: z.strictObject({
+    value: z.string(),
+    time: z.string().optional(),
+    longitude: z.string().optional(),
+    latitude: z.string().optional(),
+  }),
+  /** Keeps only the rows with this text in that column. */
+  where: z.record(z.string(), z.string()).optional(),
+  /** The time of all readings, for data that have none. */
+  at: instant.optional(),
+  /** Whether each row is a device, or all rows are one device's series. */
+  device: z.enum(["row", "series"]),
+  /** Takes each n-th row only. */
+  every: positive.default(1),
+  limit: positive.optional(),
+});
+
+const Fleet = z.strictObject({
+  source: name,
+  issuer: name,
+  key: z.enum(["secp256k1", "p256"]),
+  owner: name,
+  gateway: name,
+  /** The issuer's word on how the keys are kept: 0 software, 1 TEE, 2 secure element, 3 PUF. */
+  assurance: z.int().min(0).max(255),
+  /** A slice of the source's devices, so that makers can share one source. */
+  from: z.int().min(0).optional(),
+  count: positive.optional(),
+});
+
+const names = z.array(name).min(1, "expected at least one name");
+const label = z.string().min(1).max(80).optional();
+const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
+  z.strictObject({ do: z.literal(verb), name: label, ...shape });
+
+const Step = z.discriminatedUnion("do", [
+  step("deploy", {}),
+  step("register", { issuers: names }),
+  step("enrol", { fleets: names, bond: itc }),
+  step("activate", { fleets: names }),
+  step("consent", { owners: name, purpose: z.string().min(1), for: duration }),
+  step("record", { fleets: names, batch: positive.max(65_536) }),
+  step("request", {
+    request: name,
+    company: name,
+    purpose: z.string().min(1),
+    quantity: z.string(),
+    operation: z.enum(["mean"]),
+    from: instant,
+    to: instant,
+    cohort: positive.min(2, "expected 2 devices or more"),
+    reward: itc,
+    bond: itc,
+    deadline: duration,
+    challenge: duration,
+  }),
+  step("propose", { request: name, by: name }),
+  step("wait", { for: duration }),
+  step("finalise", { request: name, by: name }),
+  step("roll", { requests: names, by: name }),
+  step("publish", { by: name }),
+  step("claim", { owners: name, by: name.optional() }),
+  step("verify", { by: name, sample: positive }),
+]);
+
+/** The form of a scenario file. docs/scenario.schema.json is made of it. */
+export const ScenarioSchema = z.strictObject({
+  name,
+  title: z.string().min(1).max(120),
+  description: z.string().min(1),
+  /** Fixes every key and every choice of the run. */
+  seed: z.int("expected a whole number").min(0),
+  /** When an embedded chain begins. */
+  clock: z.strictObject({ start: instant }),
+  actors: z.record(name, Actor),
+  sources: z.record(name, Source),
+  fleets: z.record(name, Fleet),
+  steps: z.array(Step).min(1, "expected at least one step"),
+});
+
+/** A scenario as it is after it was read: amounts in units of ITC, durations and instants in seconds. */
+export type Scenario = z.output<typeof ScenarioSchema>;
+export type Actor = z.output<typeof Actor>;
+export type ActorKind = Actor["kind"];
+export type Source = z.output<typeof Source>;
+export type Fleet = z.output<typeof Fleet>;
+export type Step = z.output<typeof Step>;
+/** The step of one verb. */
+export type StepOf<Verb extends Step["do"]> = Extract<Step, { do: Verb }>;
+
+/** JSON Schema of scenario files, for editors. */
+export function scenarioJsonSchema(): object {
+  return z.toJSONSchema(ScenarioSchema, { io: "input" });
+}

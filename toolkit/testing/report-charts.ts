@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
+import { DOMParser } from "linkedom";
 import { html, type Markup, trusted } from "./report-html.js";
 import type { ReportPayment, ReportSeries, ReportStation } from "./report.js";
 
@@ -11,7 +11,7 @@ const BARS = 160;
 
 /** Draws with Plot in a document of its own; `label` is what a screen reader says in place of the picture. */
 export function draw(options: Plot.PlotOptions, label: string): Markup {
-  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const document = new DOMParser().parseFromString("<!doctype html><html></html>", "text/html");
   const style = { background: "none", color: "inherit", fontFamily: "inherit", fontSize: "13px", overflow: "visible" };
   const svg = Plot.plot({ width: WIDTH, ...options, style, document });
   svg.setAttribute("role", "img");

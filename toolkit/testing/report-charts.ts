@@ -40,7 +40,7 @@ export function stationMap(stations: readonly ReportStation[]): Markup {
         Plot.dot(stations, {
           x: "longitude",
           y: "latitude",
-          r: Math.min(7, Math.max(1.2, spacing * 0.4)),
+          r: Math.min(7, Math.max(1.2, spacing * 0.31)),
           fill: (station: ReportStation) => `var(--scale-${band(station.value)})`,
         }),
         ...gridLabels(box),
@@ -84,7 +84,7 @@ export function paymentChart(payments: readonly ReportPayment[]): Markup {
       height: 150,
       marginLeft: 48,
       marginTop: 14,
-      x: { label: "owners, best paid first", labelAnchor: "center", labelArrow: "none", ticks: 4, tickFormat: "d" },
+      x: { label: null, ticks: Math.min(4, bars.length), tickFormat: "d" },
       y: { label: null, grid: true, ticks: 3, zero: true },
       marks: [Plot.rectY(bars, { x1: "from", x2: "to", y: "itc", fill: "var(--accent)", insetRight: 0.5 })],
     },

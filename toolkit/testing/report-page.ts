@@ -82,14 +82,13 @@ function dataSection({ data }: Report): Markup | undefined {
   if (data.sources.length === 0 && data.stations.length === 0 && data.series.length === 0) return undefined;
   const sources = table(
     "Sources of the data",
-    ["Source", "File", "Devices#", "Readings#", "Window", "Licence"],
+    ["Source", "File and licence", "Devices#", "Readings#", "Window#"],
     data.sources.map((source) => [
       html`${source.name}<br><span class="quiet">${source.what}, ${source.unit}</span>`,
-      html`<code>${source.file}</code>`,
+      html`<code>${source.file}</code><br><span class="quiet">${source.licence}</span>`,
       formatNumber(source.devices),
       formatNumber(source.readings),
       formatWindow(source.from, source.to),
-      source.licence,
     ]),
   );
   const charts = data.series.map(

@@ -40,7 +40,8 @@ function payments({ name, payments }: ReportAnalysis): Markup {
     formatNumber(readings),
     formatItc(itc),
   ]);
-  return html`<figure><figcaption>ITC paid to each owner</figcaption>${paymentChart(payments)}</figure>
+  const caption = `ITC paid to each of ${count(payments.length, "owner")}, best paid first`;
+  return html`<figure><figcaption>${caption}</figcaption>${paymentChart(payments)}</figure>
     ${table(`Best-paid owners of ${name}`, ["Best-paid owners", "Devices#", "Readings#", "ITC#"], rows)}`;
 }
 

@@ -66,20 +66,21 @@ figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
 .scroll > svg { display: block; width: 100%; min-width: 640px; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
-th, td { padding: 9px 14px 9px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: 10px 26px 10px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 thead th { color: var(--quiet); font-weight: 500; font-size: .8125rem; white-space: nowrap; vertical-align: bottom; }
 tbody th { font-weight: 550; }
+tbody th .quiet { font-weight: 400; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 tr.broken > * { background: var(--bad-wash); }
-.meter { display: block; width: 100%; min-width: 90px; height: 8px; margin-top: 8px; border-radius: 4px; }
-.meter i { display: block; height: 100%; border-radius: 4px; background: var(--accent); min-width: 2px; }
+.meter { display: block; width: 100%; min-width: 90px; height: 6px; margin: 6px 0 3px; }
+.meter i { display: block; height: 100%; margin-left: auto; border-radius: 3px; background: var(--accent); }
 .meter i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .band { fill: none; stroke: var(--accent); stroke-opacity: .22; }
 .bar { fill: var(--accent); }
 svg text { fill: currentColor; }
 .scroll text { font-size: 13px; font-weight: 550; }
-.scroll text.quiet { fill: var(--quiet); font-size: 12px; font-weight: 400; }
+.scroll text.quiet { font-size: 12px; font-weight: 400; }
 ol.path { list-style: none; margin: 0; padding: 0; counter-reset: path; }
 ol.path li { counter-increment: path; position: relative; padding: 0 0 22px 46px; }
 ol.path li::before {

@@ -28,5 +28,7 @@ export function table(
 /** A bar as long as `value` is beside `most`; the figure itself stands next to it. */
 export function meter(value: number, most: number): Markup {
   const share = most === 0 ? 0 : (100 * value) / most;
-  return html`<span class="meter" aria-hidden="true"><i style="width:${share.toFixed(2)}%"></i></span>`;
+  const least = value === 0 ? 0 : 2;
+  const style = `width:${share.toFixed(2)}%;min-width:${least}px`;
+  return html`<span class="meter" aria-hidden="true"><i style="${style}"></i></span>`;
 }

@@ -4,19 +4,18 @@ import { html, type Markup, trusted } from "./report-html.js";
 import type { ReportPayment, ReportSeries, ReportStation } from "./report.js";
 
 /** How many colours the map's scale has; the page's style defines `--scale-0` and up. */
-export const SCALE_STEPS = 9;
+const SCALE_STEPS = 9;
 
 const WIDTH = 480;
 const BARS = 160;
 
 /** Draws with Plot in a document of its own; `label` is what a screen reader says in place of the picture. */
-export function draw(options: Plot.PlotOptions, label: string): Markup {
+function draw(options: Plot.PlotOptions, label: string): Markup {
   const document = new DOMParser().parseFromString("<!doctype html><html></html>", "text/html");
   const style = { background: "none", color: "inherit", fontFamily: "inherit", fontSize: "13px", overflow: "visible" };
   const svg = Plot.plot({ width: WIDTH, ...options, style, document });
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  return trusted(svg.outerHTML);
+  // The label goes past Plot: linkedom leaves "<" in attributes as it is.
+  return html`<div class="chart" role="img" aria-label="${label}">${trusted(svg.outerHTML)}</div>`;
 }
 
 /** Stations of one source as dots, coloured by value in equal steps from the least to the greatest. */
@@ -62,8 +61,17 @@ export function seriesChart(series: ReportSeries): Markup {
       x: { type: "utc", label: null, ticks: 5 },
       y: { label: null, grid: true, ticks: 4, nice: true, zero: points.every(({ value }) => value >= 0) },
       marks: [
-        Plot.ruleY([0].filter(() => points.some(({ value }) => value <= 0)), { strokeOpacity: 0.3 }),
-        Plot.lineY(points, { x: "date", y: "value", stroke: "var(--accent)", strokeWidth: 1.4, strokeLinejoin: "round" }),
+        Plot.ruleY(
+          [0].filter(() => points.some(({ value }) => value <= 0)),
+          { strokeOpacity: 0.3 },
+        ),
+        Plot.lineY(points, {
+          x: "date",
+          y: "value",
+          stroke: "var(--accent)",
+          strokeWidth: 1.4,
+          strokeLinejoin: "round",
+        }),
       ],
     },
     `${series.name}: daily means in ${series.unit}, ${series.points.length} days`,
@@ -118,13 +126,18 @@ function mapHeight({ longitude, latitude }: Bounds): number {
 function gridLabels({ longitude, latitude }: Bounds): Plot.Markish[] {
   const [west, east] = longitude;
   const [south, north] = latitude;
-  const meridians = multiplesOfFive(west, east).map((value) => ({ x: value, y: south, text: compass(value, "E", "W") }));
-  const parallels = multiplesOfFive(south, north).map((value) => ({ x: west, y: value, text: compass(value, "N", "S") }));
+  const meridians = multiplesOfFive(west, east).map((value) => ({
+    x: value,
+    y: south,
+    text: compass(value, "E", "W"),
+  }));
+  const parallels = multiplesOfFive(south, north).map((value) => ({
+    x: west,
+    y: value,
+    text: compass(value, "N", "S"),
+  }));
   const look = { x: "x", y: "y", text: "text", fill: "currentColor", fillOpacity: 0.75, fontSize: 11 } as const;
-  return [
-    Plot.text(meridians, { ...look, dy: 16 }),
-    Plot.text(parallels, { ...look, dx: -8, textAnchor: "end" }),
-  ];
+  return [Plot.text(meridians, { ...look, dy: 16 }), Plot.text(parallels, { ...look, dx: -8, textAnchor: "end" })];
 }
 
 function multiplesOfFive(low: number, high: number): number[] {

@@ -31,12 +31,14 @@ export function renderPage(report: Report): string {
   ];
   const page = html`<html lang="en">
     <head>
-      <meta charset="utf-8">
-      <meta http-equiv="Content-Security-Policy" content="${POLICY}">
-      <meta name="viewport" content="width=device-width, initial-scale=1">
-      <meta name="color-scheme" content="light dark">
+      <meta charset="utf-8" />
+      <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
       <title>${report.title} · ${report.verdict}</title>
-      <style>${trusted(STYLE)}</style>
+      <style>
+        ${trusted(STYLE)}
+      </style>
     </head>
     <body>
       ${headline(report)}
@@ -64,18 +66,33 @@ function headline(report: Report): Markup {
     <p class="verdict ${report.verdict}">
       <strong>${report.verdict === "passed" ? "✓ Passed" : "✗ Failed"}</strong><span>${verdictSentence(report)}</span>
     </p>
-    ${failure !== undefined && html`<div class="failure" role="alert">
-      <h2>Why it failed</h2>
-      <p>Step: <strong>${failure.step}</strong></p>
-      <p>Code: <code>${failure.code}</code></p>
-      <p>${failure.message}</p>
-    </div>`}
-    <dl class="figures">${figures.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
+    ${
+      failure !== undefined &&
+      html`<div class="failure" role="alert">
+        <h2>Why it failed</h2>
+        <p>Step: <strong>${failure.step}</strong></p>
+        <p>Code: <code>${failure.code}</code></p>
+        <p>${failure.message}</p>
+      </div>`
+    }
+    <dl class="figures">
+      ${figures.map(
+        ([term, value]) =>
+          html`<div>
+            <dt>${term}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
   </header>`;
 }
 
 function section(title: string, intro: string, body: Content): Markup {
-  return html`<section><h2>${title}</h2><p class="quiet">${intro}</p>${body}</section>`;
+  return html`<section>
+    <h2>${title}</h2>
+    <p class="quiet">${intro}</p>
+    ${body}
+  </section>`;
 }
 
 function dataSection({ data }: Report): Markup | undefined {
@@ -84,26 +101,28 @@ function dataSection({ data }: Report): Markup | undefined {
     "Sources of the data",
     ["Source", "File and licence", "Devices#", "Readings#", "Window#"],
     data.sources.map((source) => [
-      html`${source.name}<br><span class="quiet">${source.what}, ${source.unit}</span>`,
-      html`<code>${source.file}</code><br><span class="quiet">${source.licence}</span>`,
+      html`${source.name}<br /><span class="quiet">${source.what}, ${source.unit}</span>`,
+      html`<code>${source.file}</code><br /><span class="quiet">${source.licence}</span>`,
       formatNumber(source.devices),
       formatNumber(source.readings),
       formatWindow(source.from, source.to),
     ]),
   );
   const charts = data.series.map(
-    (series) => html`<figure>
-      <figcaption><strong>${series.name}</strong>daily means, ${series.unit}</figcaption>
-      ${seriesChart(series)}
-    </figure>`,
+    (series) =>
+      html`<figure>
+        <figcaption><strong>${series.name}</strong>daily means, ${series.unit}</figcaption>
+        ${seriesChart(series)}
+      </figure>`,
   );
   const map = largestMap(data.stations);
   return section(
     "The data",
     "Recorded readings, replayed by devices that each sign with a key of their own.",
     html`<div class="${map !== undefined && charts.length > 0 ? "pair" : "cards"}">
-      ${map}${charts.length > 0 && html`<div class="stack">${charts}</div>`}
-    </div>${sources}`,
+        ${map}${charts.length > 0 && html`<div class="stack">${charts}</div>`}
+      </div>
+      ${sources}`,
   );
 }
 
@@ -144,7 +163,7 @@ function stepsSection({ steps, failure }: Report): Markup | undefined {
   if (steps.length === 0) return undefined;
   const most = Math.max(...steps.map(({ gasUsed }) => gasUsed));
   const rows = steps.map((step) => [
-    html`${step.name}<br><span class="quiet">${step.do}</span>`,
+    html`${step.name}<br /><span class="quiet">${step.do}</span>`,
     step.note,
     html`${formatNumber(step.gasUsed)}${meter(step.gasUsed, most)}`,
     formatNumber(step.transactions),
@@ -162,16 +181,18 @@ function gasSection({ operations, actors }: Report): Markup | undefined {
   if (operations.length === 0 && actors.length === 0) return undefined;
   const gas = formatNumber;
   const most = Math.max(...operations.map(({ gasUsed }) => gasUsed));
-  const byOperation = [...operations].sort((a, b) => b.gasUsed - a.gasUsed).map((operation) => [
-    html`<code>${operation.name}</code>`,
-    gas(operation.transactions),
-    html`${gas(operation.gasUsed)}${meter(operation.gasUsed, most)}`,
-    gas(operation.min),
-    gas(operation.mean, 0),
-    gas(operation.max),
-  ]);
+  const byOperation = [...operations]
+    .sort((a, b) => b.gasUsed - a.gasUsed)
+    .map((operation) => [
+      html`<code>${operation.name}</code>`,
+      gas(operation.transactions),
+      html`${gas(operation.gasUsed)}${meter(operation.gasUsed, most)}`,
+      gas(operation.min),
+      gas(operation.mean, 0),
+      gas(operation.max),
+    ]);
   const byActor = actors.map((actor) => [
-    html`${actor.name}<br><span class="quiet">${actor.kind}, ${count(actor.accounts, "account")}</span>`,
+    html`${actor.name}<br /><span class="quiet">${actor.kind}, ${count(actor.accounts, "account")}</span>`,
     gas(actor.transactions),
     gas(actor.gasUsed),
     formatItc(actor.itcBefore),
@@ -191,14 +212,19 @@ function invariantsSection({ invariants }: Report): Markup | undefined {
   if (invariants.length === 0) return undefined;
   const rows = invariants.map(({ name, description, checked, holds, firstFailure }) => [
     name,
-    html`${description}${firstFailure !== undefined && html`<br><span class="bad">${firstFailure}</span>`}`,
+    html`${description}${firstFailure !== undefined && html`<br /><span class="bad">${firstFailure}</span>`}`,
     formatNumber(checked),
     holds ? html`<span class="good">✓ holds</span>` : html`<strong class="bad">✗ broken</strong>`,
   ]);
   return section(
     "What must always be true",
     "Checked after each step, against the chain.",
-    table("Invariants", ["Invariant", "It says", "Checks#", "State"], rows, invariants.map(({ holds }) => !holds)),
+    table(
+      "Invariants",
+      ["Invariant", "It says", "Checks#", "State"],
+      rows,
+      invariants.map(({ holds }) => !holds),
+    ),
   );
 }
 
@@ -214,10 +240,16 @@ function verificationSection({ verification, data }: Report): Markup | undefined
 }
 
 function foot({ scenario, seed, chain, times }: Report): Markup {
-  return html`<footer><div>
-    <p>Scenario <strong>${scenario}</strong>, seed <strong>${String(seed)}</strong>. The same seed gives the same report,
-      times aside. To run it again: <code>npm start</code></p>
-    <p>Chain ${chain.name} (id ${String(chain.id)}), ${count(chain.blocks, "block")}. Started ${times.startedAt}, took
-      ${formatDuration(times.ms)}.</p>
-  </div></footer>`;
+  return html`<footer>
+    <div>
+      <p>
+        Scenario <strong>${scenario}</strong>, seed <strong>${String(seed)}</strong>. The same seed gives the same
+        report, times aside. To run it again: <code>npm start</code>
+      </p>
+      <p>
+        Chain ${chain.name} (id ${String(chain.id)}), ${count(chain.blocks, "block")}. Started ${times.startedAt}, took
+        ${formatDuration(times.ms)}.
+      </p>
+    </div>
+  </footer>`;
 }

@@ -9,9 +9,18 @@ const TOP_OWNERS = 5;
 const PROOF_PATH: readonly (readonly [string, string])[] = [
   ["The device is known", "Its maker enrolled a lot under one Merkle root; a proof shows that this key is in the lot."],
   ["The device said it", "Its own key signed the value, the time and a sequence number. Nobody else can make that up."],
-  ["The reading is in its batch", "A gateway hashed many readings into a Merkle tree; a few sibling hashes lead to the root."],
-  ["The batch is in the log", "The root is one entry of an append-only Merkle Mountain Range; more hashes lead to a peak."],
-  ["The log is on chain", "The contract keeps the peaks. They match, so the reading is as it was when it was anchored."],
+  [
+    "The reading is in its batch",
+    "A gateway hashed many readings into a Merkle tree; a few sibling hashes lead to the root.",
+  ],
+  [
+    "The batch is in the log",
+    "The root is one entry of an append-only Merkle Mountain Range; more hashes lead to a peak.",
+  ],
+  [
+    "The log is on chain",
+    "The contract keeps the peaks. They match, so the reading is as it was when it was anchored.",
+  ],
 ];
 
 /** One analysis: what was asked, what came out, and how the reward was shared. */
@@ -27,7 +36,13 @@ export function analysisCard(analysis: ReportAnalysis): Markup {
     <p class="eyebrow">${analysis.company} asked</p>
     <h3>${analysis.name}</h3>
     <p class="result">${analysis.result} <small>${analysis.unit} · ${analysis.operation}</small></p>
-    <dl class="facts">${facts.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>
+    <dl class="facts">
+      ${facts.map(
+        ([term, value]) =>
+          html`<dt>${term}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
     ${analysis.payments.length > 0 && payments(analysis)}
   </article>`;
 }
@@ -41,7 +56,10 @@ function payments({ name, payments }: ReportAnalysis): Markup {
     formatItc(itc),
   ]);
   const caption = `ITC paid to each of ${count(payments.length, "owner")}, best paid first`;
-  return html`<figure><figcaption>${caption}</figcaption>${paymentChart(payments)}</figure>
+  return html`<figure>
+      <figcaption>${caption}</figcaption>
+      ${paymentChart(payments)}
+    </figure>
     ${table(`Best-paid owners of ${name}`, ["Best-paid owners", "Devices#", "Readings#", "ITC#"], rows)}`;
 }
 
@@ -50,12 +68,18 @@ export function proofPath({ bundleBytes, example }: ReportVerification): Markup 
   const steps = PROOF_PATH.map(([what, why]) => html`<li><strong>${what}</strong><span>${why}</span></li>`);
   const { min, mean, max } = bundleBytes;
   return html`<div class="pair">
-    <ol class="path">${steps}</ol>
+    <ol class="path">
+      ${steps}
+    </ol>
     <div class="card">
       <h3>One check, as it went</h3>
-      <ol class="found">${example.map((line) => html`<li>${line}</li>`)}</ol>
-      <p class="quiet">The evidence for one reading takes ${formatNumber(mean, 0)} bytes
-        (${formatNumber(min)} to ${formatNumber(max)}).</p>
+      <ol class="found">
+        ${example.map((line) => html`<li>${line}</li>`)}
+      </ol>
+      <p class="quiet">
+        The evidence for one reading takes ${formatNumber(mean, 0)} bytes (${formatNumber(min)} to
+        ${formatNumber(max)}).
+      </p>
     </div>
   </div>`;
 }

@@ -11,7 +11,7 @@ export const STYLE = `
   :root {
     --ground: #0e1514; --card: #151e1d; --ink: #e8eeec; --quiet: #9aa8a4; --line: #27322f;
     --accent: #5fd0c0; --wash: #16302d; --bad: #ff8a80; --bad-wash: #38191a;
-    --scale-0: #1b2350; --scale-1: #22407a; --scale-2: #225f96; --scale-3: #2681aa; --scale-4: #3ca2b8;
+    --scale-0: #29346f; --scale-1: #28498a; --scale-2: #24639b; --scale-3: #2681aa; --scale-4: #3ca2b8;
     --scale-5: #66bfc3; --scale-6: #99d6ca; --scale-7: #c8e9d2; --scale-8: #f1f9e6;
   }
 }
@@ -50,7 +50,7 @@ section { margin-top: 72px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 28px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 26px; min-width: 0; }
 figure { margin: 0; min-width: 0; }
-figure > svg, .card svg { display: block; width: 100%; height: auto; }
+.chart svg { display: block; width: 100%; height: auto; }
 figcaption { font-size: .875rem; margin-bottom: 6px; }
 figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .legend { display: flex; align-items: center; gap: 2px; font-size: .875rem; color: var(--quiet); margin: 8px 0 0; }
@@ -71,6 +71,7 @@ thead th { color: var(--quiet); font-weight: 500; font-size: .8125rem; white-spa
 tbody th { font-weight: 550; }
 tbody th .quiet { font-weight: 400; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+.good, strong.bad { white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 tr.broken > * { background: var(--bad-wash); }
 .meter { display: block; width: 100%; min-width: 90px; height: 6px; margin: 6px 0 3px; }
@@ -109,6 +110,7 @@ footer p { margin: 0 0 4px; }
   .figures { grid-template-columns: repeat(2, 1fr); }
   .verdict { flex-direction: column; gap: 4px; }
   .card { padding: 18px; }
+  th, td { padding-right: 16px; }
 }
 @media print {
   :root { --ground: #fff; --wash: #f2f6f5; }

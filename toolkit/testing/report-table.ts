@@ -16,13 +16,22 @@ export function table(
   const body = rows.map((cells, row) => {
     const [first, ...rest] = cells;
     return html`<tr class="${broken[row] === true ? "broken" : "fine"}">
-      <th scope="row">${first}</th>${rest.map((cell, at) => html`<td class="${kinds[at + 1]}">${cell}</td>`)}
+      <th scope="row">${first}</th>
+      ${rest.map((cell, at) => html`<td class="${kinds[at + 1]}">${cell}</td>`)}
     </tr>`;
   });
-  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table>
-    <thead><tr>${head}</tr></thead>
-    <tbody>${body}</tbody>
-  </table></div>`;
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
+    <table>
+      <thead>
+        <tr>
+          ${head}
+        </tr>
+      </thead>
+      <tbody>
+        ${body}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 /** A bar as long as `value` is beside `most`; the figure itself stands next to it. */

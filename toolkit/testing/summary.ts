@@ -49,7 +49,10 @@ function gas({ operations }: Report): string[] {
   const rows = [...operations]
     .sort((a, b) => b.gasUsed - a.gasUsed)
     .map(({ name, transactions, gasUsed, min, mean, max }) =>
-      row(name, [transactions, gasUsed, min, mean, max].map((value) => formatNumber(value, 0))),
+      row(
+        name,
+        [transactions, gasUsed, min, mean, max].map((value) => formatNumber(value, 0)),
+      ),
     );
   return [row("Gas by operation", ["txs", "gas", "min", "mean", "max"]), ...rows];
 }

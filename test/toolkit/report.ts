@@ -124,8 +124,14 @@ describe("the page", () => {
     expect(broken[1]).to.contain("The log had 3 entries, then 2.");
   });
 
+  it("says a code that the message starts with only once", () => {
+    const failure = { step: "Anchor", code: "ITC_ANCHOR_GAP", message: "ITC_ANCHOR_GAP: Entry 2 is missing." };
+    const text = parse(renderPage({ ...failed, failure })).querySelector(".failure")?.textContent;
+    expect(text?.match(/ITC_ANCHOR_GAP/g)).to.have.length(1);
+  });
+
   it("draws a run that did nothing", () => {
-    expect(parse(renderPage(empty)).querySelectorAll("section")).to.have.length(0);
+    expect(parse(renderPage(empty)).querySelectorAll("main section")).to.have.length(0);
   });
 
   it("draws one station, one owner, one day and payments in a circle", () => {

@@ -1,6 +1,6 @@
 import { formatEther, parseEther } from "ethers";
 
-import type { Report } from "./report.js";
+import type { Report, ReportFailure } from "./report.js";
 
 const DAY = 86_400;
 
@@ -43,8 +43,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** Unix seconds as `2012-01-31`. */
-export function formatDay(seconds: number): string {
+function formatDay(seconds: number): string {
   return new Date(seconds * 1_000).toISOString().slice(0, 10);
 }
 
@@ -59,13 +58,18 @@ export function count(value: number, noun: string, plural = `${noun}s`): string 
   return `${formatNumber(value, 0)} ${value === 1 ? noun : plural}`;
 }
 
-/** What the run came to, in one sentence. */
+/** The failure's message without the code that it may start with. */
+export function failureMessage({ code, message }: ReportFailure): string {
+  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+}
+
+/** What the run came to, in plain words. */
 export function verdictSentence(report: Report): string {
   const { totals, failure, verification, invariants, analyses } = report;
   if (report.verdict === "failed") {
     const broken = invariants.filter((invariant) => !invariant.holds).length;
-    if (failure !== undefined) return `The run stopped at “${failure.step}”: ${failure.message}`;
-    return `The run ended, but ${count(broken, "invariant")} of ${invariants.length} did not hold.`;
+    const stop = failure === undefined ? "The run came to its end" : `The run stopped at “${failure.step}”`;
+    return broken === 0 ? `${stop}.` : `${stop}; ${broken} of ${count(invariants.length, "invariant")} did not hold.`;
   }
   const parts = [
     `${count(totals.devices, "device")} signed ${count(totals.readings, "reading")}`,

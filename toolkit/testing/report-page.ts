@@ -2,6 +2,7 @@ import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
 import {
   count,
+  failureMessage,
   formatDuration,
   formatItc,
   formatItcChange,
@@ -68,12 +69,11 @@ function headline(report: Report): Markup {
     </p>
     ${
       failure !== undefined &&
-      html`<div class="failure" role="alert">
+      html`<section class="failure">
         <h2>Why it failed</h2>
-        <p>Step: <strong>${failure.step}</strong></p>
-        <p>Code: <code>${failure.code}</code></p>
-        <p>${failure.message}</p>
-      </div>`
+        <p>${failureMessage(failure)}</p>
+        <p class="quiet">Step “${failure.step}”, code <code>${failure.code}</code></p>
+      </section>`
     }
     <dl class="figures">
       ${figures.map(
@@ -181,6 +181,7 @@ function gasSection({ operations, actors }: Report): Markup | undefined {
   if (operations.length === 0 && actors.length === 0) return undefined;
   const gas = formatNumber;
   const most = Math.max(...operations.map(({ gasUsed }) => gasUsed));
+  const mostByActor = Math.max(...actors.map(({ gasUsed }) => gasUsed));
   const byOperation = [...operations]
     .sort((a, b) => b.gasUsed - a.gasUsed)
     .map((operation) => [
@@ -194,7 +195,7 @@ function gasSection({ operations, actors }: Report): Markup | undefined {
   const byActor = actors.map((actor) => [
     html`${actor.name}<br /><span class="quiet">${actor.kind}, ${count(actor.accounts, "account")}</span>`,
     gas(actor.transactions),
-    gas(actor.gasUsed),
+    html`${gas(actor.gasUsed)}${meter(actor.gasUsed, mostByActor)}`,
     formatItc(actor.itcBefore),
     formatItc(actor.itcAfter),
     formatItcChange(actor.itcBefore, actor.itcAfter),
@@ -228,8 +229,8 @@ function invariantsSection({ invariants }: Report): Markup | undefined {
   );
 }
 
-function verificationSection({ verification, data }: Report): Markup | undefined {
-  if (verification.sampled === 0 && data.sources.length === 0) return undefined;
+function verificationSection({ verification }: Report): Markup | undefined {
+  if (verification.sampled === 0) return undefined;
   const { sampled, verified } = verification;
   return section(
     "How anyone can check a reading",

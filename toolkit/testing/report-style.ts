@@ -26,8 +26,9 @@ header { padding-top: 56px; }
 h1 { font-size: clamp(1.9rem, 4.2vw, 2.9rem); line-height: 1.12; letter-spacing: -0.022em; margin: 6px 0 12px; }
 h2 { font-size: 1.4rem; letter-spacing: -0.012em; line-height: 1.25; margin: 0 0 6px; }
 h3 { font-size: 1rem; line-height: 1.35; margin: 0 0 4px; }
-p { margin: 0 0 12px; max-width: 74ch; }
+p { margin: 0 0 12px; max-width: 74ch; text-wrap: pretty; }
 section { margin-top: 72px; }
+section > p.quiet { margin-bottom: 22px; }
 .quiet, .eyebrow, figcaption { color: var(--quiet); }
 .eyebrow { font-size: .875rem; margin: 0; }
 .lead { font-size: 1.125rem; color: var(--quiet); }
@@ -39,8 +40,9 @@ section { margin-top: 72px; }
 .verdict.failed, .failure { background: var(--bad-wash); }
 .verdict.failed strong, .bad { color: var(--bad); }
 .good { color: var(--accent); }
-.failure { border-radius: 12px; padding: 22px; margin-top: 20px; border-left: 5px solid var(--bad); }
-.failure p { margin: 0; overflow-wrap: anywhere; max-width: none; }
+.failure { border-radius: 12px; padding: 20px 22px; margin-top: 16px; }
+.failure h2 { font-size: 1.0625rem; }
+.failure p, section.failure > p.quiet { margin: 0; overflow-wrap: anywhere; max-width: none; }
 .figures { display: grid; grid-template-columns: repeat(6, 1fr); margin: 32px 0 0; padding: 0; gap: 24px 28px; }
 .figures div { border-top: 2px solid var(--accent); padding-top: 12px; }
 .figures dt { color: var(--quiet); font-size: .875rem; }
@@ -81,7 +83,9 @@ tr.broken > * { background: var(--bad-wash); }
 .bar { fill: var(--accent); }
 svg text { fill: currentColor; }
 .scroll text { font-size: 13px; font-weight: 550; }
-.scroll text.quiet { font-size: 12px; font-weight: 400; }
+.scroll + .scroll { margin-top: 40px; }
+.pair + .scroll, .cards + .scroll { margin-top: 36px; }
+.scroll text.quiet { fill: var(--ink); font-size: 12px; font-weight: 400; }
 ol.path { list-style: none; margin: 0; padding: 0; counter-reset: path; }
 ol.path li { counter-increment: path; position: relative; padding: 0 0 22px 46px; }
 ol.path li::before {
@@ -95,6 +99,7 @@ ol.path strong { display: block; }
 ol.path span { color: var(--quiet); font-size: .9375rem; }
 ol.found { margin: 12px 0 0; padding-left: 1.4em; font-size: .9375rem; overflow-wrap: anywhere; }
 ol.found li { margin-bottom: 6px; }
+ol.found + p { margin: 18px 0 0; font-size: .9375rem; }
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 footer { margin-top: 80px; padding-bottom: 56px; color: var(--quiet); font-size: .9375rem; }
 footer div { border-top: 1px solid var(--line); padding-top: 22px; }

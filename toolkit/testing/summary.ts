@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { formatDuration, formatItc, formatNumber, verdictSentence } from "./report-format.js";
+import { failureMessage, formatDuration, formatItc, formatNumber, verdictSentence } from "./report-format.js";
 import type { Report } from "./report.js";
 
 const WIDTH = 100;
@@ -23,8 +23,9 @@ export function summarise(report: Report, folder: string): string {
 
 function headline(report: Report): string[] {
   const mark = report.verdict === "passed" ? "✓ PASSED" : "✗ FAILED";
-  const code = report.failure === undefined ? [] : [cut(`Code: ${report.failure.code}`)];
-  return [cut(`${mark}  ${oneLine(report.title)}`), ...wrap(oneLine(verdictSentence(report))), ...code];
+  const { failure } = report;
+  const why = failure === undefined ? [] : wrap(oneLine(`${failure.code}: ${failureMessage(failure)}`));
+  return [cut(`${mark}  ${oneLine(report.title)}`), ...wrap(oneLine(verdictSentence(report))), ...why];
 }
 
 function figures({ totals, chain, times }: Report): string[] {

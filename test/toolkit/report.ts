@@ -130,6 +130,18 @@ describe("the page", () => {
     expect(text?.match(/ITC_ANCHOR_GAP/g)).to.have.length(1);
   });
 
+  it("cuts a long table but never a broken row", () => {
+    const [step] = passed.steps;
+    if (step === undefined) throw new Error("The fixture has a step.");
+    const steps = Array.from({ length: 100 }, (_, index) => ({ ...step, name: `Step ${index}` }));
+    const failure = { step: "Step 99", code: "ITC_X", message: "It stopped." };
+    const text = parse(renderPage({ ...failed, steps, failure })).body.textContent;
+    expect(text).to.contain("Step 59").and.contain("39 more rows in report.json").and.not.contain("Step 60");
+    expect(parse(renderPage({ ...failed, steps, failure })).querySelector("tr.broken")?.textContent).to.contain(
+      "Step 99",
+    );
+  });
+
   it("draws a run that did nothing", () => {
     expect(parse(renderPage(empty)).querySelectorAll("main section")).to.have.length(0);
   });

@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { DOMParser } from "linkedom";
+import { formatNumber } from "./report-format.js";
 import { html, type Markup, trusted } from "./report-html.js";
 import type { ReportPayment, ReportSeries, ReportStation } from "./report.js";
 
@@ -45,7 +46,7 @@ export function stationMap(stations: readonly ReportStation[]): Markup {
         ...gridLabels(box),
       ],
     },
-    `Map of ${stations.length} stations, ${box.value[0]} to ${box.value[1]} ${unit}`,
+    `Map of ${stations.length} stations, ${formatNumber(box.value[0])} to ${formatNumber(box.value[1])} ${unit}`,
   );
   return html`${chart}${mapLegend(box.value, unit)}`;
 }

@@ -34,11 +34,11 @@ export function trusted(markup: string): Markup {
 
 function flatten(value: Content): string {
   if (value === undefined || value === false) return "";
-  if (typeof value === "string" || typeof value === "number") return escape(String(value));
+  if (typeof value === "string" || typeof value === "number") return escapeText(String(value));
   if ("markup" in value) return value.markup;
   return value.map(flatten).join("");
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }

@@ -129,7 +129,11 @@ function dataSection({ data }: Report): Markup | undefined {
 /** One map can't show two continents, so it shows the source with the most stations. */
 function largestMap(stations: readonly ReportStation[]): Markup | undefined {
   const groups = new Map<string, ReportStation[]>();
-  for (const station of stations) groups.set(station.source, [...(groups.get(station.source) ?? []), station]);
+  for (const station of stations) {
+    const group = groups.get(station.source);
+    if (group === undefined) groups.set(station.source, [station]);
+    else group.push(station);
+  }
   const [largest] = [...groups.entries()].sort((a, b) => b[1].length - a[1].length);
   if (largest === undefined) return undefined;
   const [source, members] = largest;

@@ -65,6 +65,7 @@ figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .facts dt { color: var(--quiet); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin-top: 14px; }
+.scroll > p { margin: 12px 0 0; font-size: .9375rem; }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
 .scroll > svg { display: block; width: 100%; min-width: 640px; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
@@ -125,5 +126,10 @@ footer p { margin: 0 0 4px; }
   .card, figure, tr, .failure { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   .scroll { overflow: visible; }
+  .scroll > svg { min-width: 0; }
+  table { font-size: 8.5pt; }
+  th, td { padding-right: 10px; }
+  .meter { min-width: 40px; }
+  code { overflow-wrap: anywhere; }
 }
 `;

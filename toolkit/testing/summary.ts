@@ -46,7 +46,7 @@ function figures({ totals, chain, times }: Report): string[] {
 function gas({ operations }: Report): string[] {
   if (operations.length === 0) return [];
   const row = (name: string, cells: readonly string[]): string =>
-    `  ${fit(name, NAME_WIDTH)}${cells.map((cell, at) => cell.padStart(at === 1 ? 16 : 10)).join("")}`;
+    `  ${cell(name, NAME_WIDTH)}${cells.map((figure, at) => figure.padStart(at === 1 ? 16 : 10)).join("")}`;
   const rows = [...operations]
     .sort((a, b) => b.gasUsed - a.gasUsed)
     .map(({ name, transactions, gasUsed, min, mean, max }) =>
@@ -61,7 +61,7 @@ function gas({ operations }: Report): string[] {
 function invariants({ invariants }: Report): string[] {
   if (invariants.length === 0) return [];
   const rows = invariants.flatMap(({ name, checked, holds, firstFailure }) => [
-    `  ${fit(name, NAME_WIDTH)}${formatNumber(checked).padStart(10)}   ${holds ? "✓ holds" : "✗ broken"}`,
+    `  ${cell(name, NAME_WIDTH)}${formatNumber(checked).padStart(10)}   ${holds ? "✓ holds" : "✗ broken"}`,
     ...(firstFailure === undefined ? [] : [cut(`    ${oneLine(firstFailure)}`)]),
   ]);
   return [`  ${"Invariants".padEnd(NAME_WIDTH)}${"checks".padStart(10)}`, ...rows];
@@ -75,7 +75,7 @@ function cut(text: string, width = WIDTH): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-function fit(text: string, width: number): string {
+function cell(text: string, width: number): string {
   return cut(oneLine(text), width - 1).padEnd(width);
 }
 

@@ -23,7 +23,7 @@ export class Progress {
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     this.#stream = stream;
-    this.#colour = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
+    this.#colour = stream.isTTY === true && (process.env.NO_COLOR ?? "") === "";
   }
 
   /** Starts step `index` of `count`, counted from 1; `total` is how many ticks it will take, if that is known. */

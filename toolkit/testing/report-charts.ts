@@ -9,6 +9,7 @@ const SCALE_STEPS = 9;
 
 const WIDTH = 480;
 const BARS = 160;
+const MAP_MARGINS = { marginTop: 8, marginRight: 8, marginBottom: 28, marginLeft: 44 };
 
 /** Draws with Plot in a document of its own; `label` is what a screen reader says in place of the picture. */
 function draw(options: Plot.PlotOptions, label: string): Markup {
@@ -34,7 +35,7 @@ export function stationMap(stations: readonly ReportStation[]): Markup {
   const chart = draw(
     {
       height,
-      margin: 24,
+      ...MAP_MARGINS,
       projection: { type: "mercator", domain: { type: "MultiPoint", coordinates: corners } },
       marks: [
         Plot.dot(stations, {
@@ -121,7 +122,10 @@ function mapHeight({ longitude, latitude }: Bounds): number {
   const northing = (degrees: number): number => Math.log(Math.tan(Math.PI / 4 + (degrees * Math.PI) / 360));
   const width = ((longitude[1] - longitude[0]) * Math.PI) / 180;
   const ratio = (northing(latitude[1]) - northing(latitude[0])) / Math.max(width, 1e-6);
-  return Math.round(48 + (WIDTH - 48) * Math.min(1.3, Math.max(0.4, ratio)));
+  const { marginTop, marginRight, marginBottom, marginLeft } = MAP_MARGINS;
+  return Math.round(
+    marginTop + marginBottom + (WIDTH - marginLeft - marginRight) * Math.min(1.3, Math.max(0.4, ratio)),
+  );
 }
 
 function gridLabels({ longitude, latitude }: Bounds): Plot.Markish[] {

@@ -60,7 +60,7 @@ function payments({ name, payments }: ReportAnalysis): Markup {
       <figcaption>${caption}</figcaption>
       ${paymentChart(payments)}
     </figure>
-    ${table(`Best-paid owners of ${name}`, ["Best-paid owners", "Devices#", "Readings#", "ITC#"], rows)}`;
+    ${table(`Best-paid owners of ${name}`, ["Owner", "Devices#", "Readings#", "ITC#"], rows)}`;
 }
 
 /** The way from a reading to the chain, and what one real check found on it. */

@@ -124,7 +124,12 @@ footer p { margin: 0 0 4px; }
   main, header, footer { max-width: none; padding: 0; }
   section { margin-top: 32pt; }
   .card, figure, tr, .failure { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, section > p { break-after: avoid; }
+  .figures { grid-template-columns: repeat(6, 1fr); gap: 16px; }
+  .figures dd { font-size: 1.15rem; }
+  .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 24px; }
+  .cards { grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 16px; }
+  .card { padding: 16px; }
   .scroll { overflow: visible; }
   .scroll > svg { min-width: 0; }
   table { font-size: 8.5pt; }

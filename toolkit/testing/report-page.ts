@@ -1,0 +1,260 @@
+import { seriesChart, stationMap } from "./report-charts.js";
+import { moneyFlow } from "./report-flow.js";
+import {
+  count,
+  failureMessage,
+  formatDuration,
+  formatItc,
+  formatItcChange,
+  formatNumber,
+  formatShort,
+  formatWindow,
+  verdictSentence,
+} from "./report-format.js";
+import { type Content, html, type Markup, trusted } from "./report-html.js";
+import { analysisCard, proofPath } from "./report-parts.js";
+import { STYLE } from "./report-style.js";
+import { meter, table } from "./report-table.js";
+import type { Report, ReportStation } from "./report.js";
+
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+/** The report as one HTML page that opens from disk and loads nothing. */
+export function renderPage(report: Report): string {
+  const sections = [
+    dataSection(report),
+    analysesSection(report),
+    moneySection(report),
+    stepsSection(report),
+    gasSection(report),
+    invariantsSection(report),
+    verificationSection(report),
+  ];
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>${report.title} · ${report.verdict}</title>
+      <style>
+        ${trusted(STYLE)}
+      </style>
+    </head>
+    <body>
+      ${headline(report)}
+      <main>${sections}</main>
+      ${foot(report)}
+    </body>
+  </html>`;
+  return `<!doctype html>\n${page.markup}\n`;
+}
+
+function headline(report: Report): Markup {
+  const { totals, failure } = report;
+  const figures: readonly (readonly [string, string])[] = [
+    ["Devices", formatNumber(totals.devices)],
+    ["Readings", formatNumber(totals.readings)],
+    ["Batches on chain", formatNumber(totals.batches)],
+    ["Transactions", formatNumber(totals.transactions)],
+    ["Gas used", formatShort(totals.gasUsed)],
+    ["ITC paid to owners", formatItc(totals.itcPaid, 2)],
+  ];
+  return html`<header>
+    <p class="eyebrow">iotchain replay · ${report.scenario}</p>
+    <h1>${report.title}</h1>
+    <p class="lead">${report.description}</p>
+    <p class="verdict ${report.verdict}">
+      <strong>${report.verdict === "passed" ? "✓ Passed" : "✗ Failed"}</strong><span>${verdictSentence(report)}</span>
+    </p>
+    ${
+      failure !== undefined &&
+      html`<section class="failure">
+        <h2>Why it failed</h2>
+        <p>${failureMessage(failure)}</p>
+        <p class="quiet">Step “${failure.step}”, code <code>${failure.code}</code></p>
+      </section>`
+    }
+    <dl class="figures">
+      ${figures.map(
+        ([term, value]) =>
+          html`<div>
+            <dt>${term}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
+  </header>`;
+}
+
+function section(title: string, intro: string, body: Content): Markup {
+  return html`<section>
+    <h2>${title}</h2>
+    <p class="quiet">${intro}</p>
+    ${body}
+  </section>`;
+}
+
+function dataSection({ data }: Report): Markup | undefined {
+  if (data.sources.length === 0 && data.stations.length === 0 && data.series.length === 0) return undefined;
+  const sources = table(
+    "Sources of the data",
+    ["Source", "File and licence", "Devices#", "Readings#", "Window#"],
+    data.sources.map((source) => [
+      html`${source.name}<br /><span class="quiet">${source.what}, ${source.unit}</span>`,
+      html`<code>${source.file}</code><br /><span class="quiet">${source.licence}</span>`,
+      formatNumber(source.devices),
+      formatNumber(source.readings),
+      formatWindow(source.from, source.to),
+    ]),
+  );
+  const charts = data.series.map(
+    (series) =>
+      html`<figure>
+        <figcaption><strong>${series.name}</strong>daily means, ${series.unit}</figcaption>
+        ${seriesChart(series)}
+      </figure>`,
+  );
+  const map = largestMap(data.stations);
+  return section(
+    "The data",
+    "Recorded readings, replayed by devices that each sign with a key of their own.",
+    html`<div class="${map !== undefined && charts.length > 0 ? "pair" : "cards"}">
+        ${map}${charts.length > 0 && html`<div class="stack">${charts}</div>`}
+      </div>
+      ${sources}`,
+  );
+}
+
+/** One map can't show two continents, so it shows the source with the most stations. */
+function largestMap(stations: readonly ReportStation[]): Markup | undefined {
+  const groups = new Map<string, ReportStation[]>();
+  for (const station of stations) {
+    const group = groups.get(station.source);
+    if (group === undefined) groups.set(station.source, [station]);
+    else group.push(station);
+  }
+  const [largest] = [...groups.entries()].sort((a, b) => b[1].length - a[1].length);
+  if (largest === undefined) return undefined;
+  const [source, members] = largest;
+  return html`<figure>
+    <figcaption><strong>${source}</strong>${count(members.length, "station")}, one dot each</figcaption>
+    ${stationMap(members)}
+  </figure>`;
+}
+
+function analysesSection({ analyses }: Report): Markup | undefined {
+  if (analyses.length === 0) return undefined;
+  return section(
+    "What companies learned",
+    "A company puts a reward in escrow, learns one figure over many devices, and the owners who agreed share the reward.",
+    html`<div class="cards">${analyses.map(analysisCard)}</div>`,
+  );
+}
+
+function moneySection({ money }: Report): Markup | undefined {
+  if (money.length === 0) return undefined;
+  const rows = money.map(({ from, to, itc, what }) => [from, to, formatItc(itc), what]);
+  return section(
+    "Who paid whom",
+    "ITC that changed hands. A band’s width grows with the square root of its amount.",
+    html`<div class="scroll" role="region" aria-label="Money flow" tabindex="0">${moneyFlow(money)}</div>
+      ${table("Payments", ["From", "To", "ITC#", "What for"], rows)}`,
+  );
+}
+
+function stepsSection({ steps, failure }: Report): Markup | undefined {
+  if (steps.length === 0) return undefined;
+  const most = Math.max(...steps.map(({ gasUsed }) => gasUsed));
+  const rows = steps.map((step) => [
+    html`${step.name}<br /><span class="quiet">${step.do}</span>`,
+    step.note,
+    html`${formatNumber(step.gasUsed)}${meter(step.gasUsed, most)}`,
+    formatNumber(step.transactions),
+    formatDuration(step.ms),
+  ]);
+  const broken = steps.map(({ name }) => name === failure?.step);
+  return section(
+    "Step by step",
+    `${count(steps.length, "step")}, in the order they ran.`,
+    table("Steps", ["Step", "What came of it", "Gas#", "Transactions#", "Time#"], rows, broken),
+  );
+}
+
+function gasSection({ operations, actors }: Report): Markup | undefined {
+  if (operations.length === 0 && actors.length === 0) return undefined;
+  const gas = formatNumber;
+  const most = Math.max(...operations.map(({ gasUsed }) => gasUsed));
+  const mostByActor = Math.max(...actors.map(({ gasUsed }) => gasUsed));
+  const byOperation = [...operations]
+    .sort((a, b) => b.gasUsed - a.gasUsed)
+    .map((operation) => [
+      html`<code>${operation.name}</code>`,
+      gas(operation.transactions),
+      html`${gas(operation.gasUsed)}${meter(operation.gasUsed, most)}`,
+      gas(operation.min),
+      gas(operation.mean, 0),
+      gas(operation.max),
+    ]);
+  const byActor = actors.map((actor) => [
+    html`${actor.name}<br /><span class="quiet">${actor.kind}, ${count(actor.accounts, "account")}</span>`,
+    gas(actor.transactions),
+    html`${gas(actor.gasUsed)}${meter(actor.gasUsed, mostByActor)}`,
+    formatItc(actor.itcBefore),
+    formatItc(actor.itcAfter),
+    formatItcChange(actor.itcBefore, actor.itcAfter),
+  ]);
+  const operationColumns = ["Operation", "Transactions#", "Gas in all#", "Least#", "Mean#", "Most#"];
+  const actorColumns = ["Actor", "Transactions#", "Gas#", "ITC before#", "ITC after#", "Change#"];
+  return section(
+    "What it cost",
+    "Gas by kind of transaction, and by who sent it.",
+    html`${table("Gas by operation", operationColumns, byOperation)}${table("Actors", actorColumns, byActor)}`,
+  );
+}
+
+function invariantsSection({ invariants }: Report): Markup | undefined {
+  if (invariants.length === 0) return undefined;
+  const rows = invariants.map(({ name, description, checked, holds, firstFailure }) => [
+    name,
+    html`${description}${firstFailure !== undefined && html`<br /><span class="bad">${firstFailure}</span>`}`,
+    formatNumber(checked),
+    holds ? html`<span class="good">✓ holds</span>` : html`<strong class="bad">✗ broken</strong>`,
+  ]);
+  return section(
+    "What must always be true",
+    "Checked after each step, against the chain.",
+    table(
+      "Invariants",
+      ["Invariant", "It says", "Checks#", "State"],
+      rows,
+      invariants.map(({ holds }) => !holds),
+    ),
+  );
+}
+
+function verificationSection({ verification }: Report): Markup | undefined {
+  if (verification.sampled === 0) return undefined;
+  const { sampled, verified } = verification;
+  return section(
+    "How anyone can check a reading",
+    `${formatNumber(verified)} of ${formatNumber(sampled)} sampled readings verified, by a third party who has the ` +
+      "evidence and an RPC address only.",
+    proofPath(verification),
+  );
+}
+
+function foot({ scenario, seed, chain, times }: Report): Markup {
+  return html`<footer>
+    <div>
+      <p>
+        Scenario <strong>${scenario}</strong>, seed <strong>${String(seed)}</strong>. The same seed gives the same
+        report, times aside. To run it again: <code>npm start</code>
+      </p>
+      <p>
+        Chain ${chain.name} (id ${String(chain.id)}), ${count(chain.blocks, "block")}. Started ${times.startedAt}, took
+        ${formatDuration(times.ms)}.
+      </p>
+    </div>
+  </footer>`;
+}

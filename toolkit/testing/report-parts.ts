@@ -1,0 +1,85 @@
+import { paymentChart } from "./report-charts.js";
+import { count, formatItc, formatNumber, formatWindow } from "./report-format.js";
+import { html, type Markup } from "./report-html.js";
+import { table } from "./report-table.js";
+import type { ReportAnalysis, ReportVerification } from "./report.js";
+
+const TOP_OWNERS = 5;
+
+const PROOF_PATH: readonly (readonly [string, string])[] = [
+  ["The device is known", "Its maker enrolled a lot under one Merkle root; a proof shows that this key is in the lot."],
+  ["The device said it", "Its own key signed the value, the time and a sequence number. Nobody else can make that up."],
+  [
+    "The reading is in its batch",
+    "A gateway hashed many readings into a Merkle tree; a few sibling hashes lead to the root.",
+  ],
+  [
+    "The batch is in the log",
+    "The root is one entry of an append-only Merkle Mountain Range; more hashes lead to a peak.",
+  ],
+  [
+    "The log is on chain",
+    "The contract keeps the peaks. They match, so the reading is as it was when it was anchored.",
+  ],
+];
+
+/** One analysis: what was asked, what came out, and how the reward was shared. */
+export function analysisCard(analysis: ReportAnalysis): Markup {
+  const facts: readonly (readonly [string, string])[] = [
+    ["Purpose", analysis.purpose],
+    ["Window", formatWindow(analysis.from, analysis.to)],
+    ["Cohort", `${count(analysis.devices, "device")}, at least ${formatNumber(analysis.cohort)} asked for`],
+    ["Readings", formatNumber(analysis.readings)],
+    ["Reward", `${formatItc(analysis.reward)} ITC among ${count(analysis.owners, "owner")}`],
+  ];
+  return html`<article class="card">
+    <p class="eyebrow">${analysis.company} asked</p>
+    <h3>${analysis.name}</h3>
+    <p class="result">${analysis.result} <small>${analysis.unit} · ${analysis.operation}</small></p>
+    <dl class="facts">
+      ${facts.map(
+        ([term, value]) =>
+          html`<dt>${term}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+    ${analysis.payments.length > 0 && payments(analysis)}
+  </article>`;
+}
+
+function payments({ name, payments }: ReportAnalysis): Markup {
+  const top = [...payments].sort((a, b) => Number(b.itc) - Number(a.itc)).slice(0, TOP_OWNERS);
+  const rows = top.map(({ owner, devices, readings, itc }) => [
+    owner,
+    formatNumber(devices),
+    formatNumber(readings),
+    formatItc(itc),
+  ]);
+  const caption = `ITC paid to each of ${count(payments.length, "owner")}, best paid first`;
+  return html`<figure>
+      <figcaption>${caption}</figcaption>
+      ${paymentChart(payments)}
+    </figure>
+    ${table(`Best-paid owners of ${name}`, ["Owner", "Devices#", "Readings#", "ITC#"], rows)}`;
+}
+
+/** The way from a reading to the chain, and what one real check found on it. */
+export function proofPath({ bundleBytes, example }: ReportVerification): Markup {
+  const steps = PROOF_PATH.map(([what, why]) => html`<li><strong>${what}</strong><span>${why}</span></li>`);
+  const { min, mean, max } = bundleBytes;
+  return html`<div class="pair">
+    <ol class="path">
+      ${steps}
+    </ol>
+    <div class="card">
+      <h3>One check, as it went</h3>
+      <ol class="found">
+        ${example.map((line) => html`<li>${line}</li>`)}
+      </ol>
+      <p class="quiet">
+        The evidence for one reading takes ${formatNumber(mean, 0)} bytes (${formatNumber(min)} to
+        ${formatNumber(max)}).
+      </p>
+    </div>
+  </div>`;
+}

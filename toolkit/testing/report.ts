@@ -1,0 +1,202 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { renderPage } from "./report-page.js";
+
+/** What a run leaves behind: `report.json` is this object, `index.html` is drawn from it. */
+export interface Report {
+  readonly format: "iotchain-report/1";
+  /** The scenario's short name, such as `city-sensors`; also the folder below `reports/`. */
+  readonly scenario: string;
+  readonly title: string;
+  /** One or two sentences: what the scenario shows. */
+  readonly description: string;
+  /** Two runs with one seed differ in times only; see {@link comparable}. */
+  readonly seed: number;
+  readonly verdict: "passed" | "failed";
+  /** Present exactly when the verdict is `failed`. */
+  readonly failure?: ReportFailure;
+  readonly chain: { readonly id: number; readonly name: string; readonly blocks: number };
+  readonly totals: ReportTotals;
+  /** In the order they ran. */
+  readonly steps: readonly ReportStep[];
+  readonly operations: readonly ReportOperation[];
+  readonly actors: readonly ReportActor[];
+  readonly invariants: readonly ReportInvariant[];
+  readonly data: ReportData;
+  readonly analyses: readonly ReportAnalysis[];
+  readonly money: readonly ReportTransfer[];
+  readonly verification: ReportVerification;
+  /** `startedAt` is ISO 8601 in UTC, `ms` the whole run in milliseconds. */
+  readonly times: { readonly startedAt: string; readonly ms: number };
+}
+
+/** The step that stopped the run, and the error's stable code and message. */
+export interface ReportFailure {
+  readonly step: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The whole run in six numbers. */
+export interface ReportTotals {
+  readonly devices: number;
+  readonly readings: number;
+  /** Entries appended to publishers' logs. */
+  readonly batches: number;
+  readonly transactions: number;
+  readonly gasUsed: number;
+  /** Paid to data owners: decimal ITC, such as `"1250.5"`. */
+  readonly itcPaid: string;
+}
+
+/** One step of the scenario. */
+export interface ReportStep {
+  readonly name: string;
+  /** The scenario's verb, such as `enrol` or `anchor`. */
+  readonly do: string;
+  /** What came of it, in words. */
+  readonly note: string;
+  readonly gasUsed: number;
+  readonly transactions: number;
+  readonly ms: number;
+}
+
+/** Gas of one kind of transaction; `min`, `mean` and `max` are a transaction's. */
+export interface ReportOperation {
+  readonly name: string;
+  readonly transactions: number;
+  readonly gasUsed: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly max: number;
+}
+
+/** One actor, or several accounts that play one part; amounts are decimal ITC. */
+export interface ReportActor {
+  readonly name: string;
+  readonly kind: string;
+  readonly accounts: number;
+  readonly transactions: number;
+  readonly gasUsed: number;
+  readonly itcBefore: string;
+  readonly itcAfter: string;
+}
+
+/** A property that was checked again and again while the run went on. */
+export interface ReportInvariant {
+  readonly name: string;
+  readonly description: string;
+  /** How often it was checked. */
+  readonly checked: number;
+  readonly holds: boolean;
+  /** What was seen the first time that it didn't hold. */
+  readonly firstFailure?: string;
+}
+
+/** Where the readings came from and what they look like. */
+export interface ReportData {
+  readonly sources: readonly ReportSource[];
+  /** One dot each on the map. */
+  readonly stations: readonly ReportStation[];
+  readonly series: readonly ReportSeries[];
+}
+
+/** One input file; `from` and `to` are Unix seconds of the first and the last reading. */
+export interface ReportSource {
+  readonly name: string;
+  readonly file: string;
+  /** What is measured, such as `wind speed`. */
+  readonly what: string;
+  readonly unit: string;
+  readonly devices: number;
+  readonly readings: number;
+  readonly from: number;
+  readonly to: number;
+  readonly licence: string;
+}
+
+/** A place and its reading; degrees in WGS 84, `source` is a {@link ReportSource}'s name. */
+export interface ReportStation {
+  readonly longitude: number;
+  readonly latitude: number;
+  readonly value: number;
+  readonly unit: string;
+  readonly source: string;
+}
+
+/** Daily means over all devices of a source: `[Unix seconds, value]`, in time order. */
+export interface ReportSeries {
+  readonly name: string;
+  readonly unit: string;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** What a company asked, what it learned and whom it paid; amounts are decimal ITC, times Unix seconds. */
+export interface ReportAnalysis {
+  readonly name: string;
+  readonly company: string;
+  /** Such as `mean`. */
+  readonly operation: string;
+  readonly purpose: string;
+  readonly unit: string;
+  readonly from: number;
+  readonly to: number;
+  /** The fewest devices that a result may speak of. */
+  readonly cohort: number;
+  readonly devices: number;
+  readonly owners: number;
+  readonly readings: number;
+  /** Decimal, in `unit`. */
+  readonly result: string;
+  readonly reward: string;
+  readonly payments: readonly ReportPayment[];
+}
+
+/** An owner's share of an analysis; `itc` is decimal ITC. */
+export interface ReportPayment {
+  readonly owner: string;
+  readonly devices: number;
+  readonly readings: number;
+  readonly itc: string;
+}
+
+/** Who paid whom; `itc` is decimal ITC, `what` says why. */
+export interface ReportTransfer {
+  readonly from: string;
+  readonly to: string;
+  readonly itc: string;
+  readonly what: string;
+}
+
+/** What a third party found with the evidence and an RPC address only. */
+export interface ReportVerification {
+  readonly sampled: number;
+  readonly verified: number;
+  /** Size of the evidence for one reading. */
+  readonly bundleBytes: { readonly min: number; readonly mean: number; readonly max: number };
+  /** One check, line by line in words. */
+  readonly example: readonly string[];
+}
+
+/**
+ * Writes `report.json` and `index.html` into `folder`, which is made when missing. Each file is replaced in one move, so
+ * a reader sees the old one or the new one and never a part.
+ */
+export async function writeReport(report: Report, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await replaceFile(join(folder, "index.html"), renderPage(report));
+  await replaceFile(join(folder, "report.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+/** The report as JSON without its times: equal byte for byte for two runs of one seed. */
+export function comparable(report: Report): string {
+  const timeless = (key: string, value: unknown): unknown => (key === "ms" || key === "times" ? undefined : value);
+  return JSON.stringify(report, timeless, 2);
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}.tmp`;
+  await writeFile(draft, text);
+  await rename(draft, path);
+}

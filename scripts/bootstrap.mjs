@@ -74,7 +74,7 @@ function nodePackage(oldest) {
 }
 
 /** Path of the fetched Node. What stands under its final name is whole, since it was moved there in one step. */
-async function fetchNode(oldest, npm) {
+async function fetchNode(oldest) {
   const { spec, name, version } = nodePackage(oldest);
   const home = path.join(CACHE, spec);
   const binary = path.join("bin", WINDOWS ? "node.exe" : "node");
@@ -87,7 +87,7 @@ async function fetchNode(oldest, npm) {
     const scratch = fs.mkdtempSync(path.join(CACHE, "tmp-"));
     const install = ["install", "--prefix", scratch, "--no-save", "--no-package-lock", "--ignore-scripts", "--global=false"];
     const help = `Check the network, or install Node ${oldest} or newer (https://nodejs.org), then run this again.`;
-    await runNpm(npm, process.execPath, [...install, spec], `npm could not fetch ${spec}. ${help}`);
+    await runNpm(process.execPath, [...install, spec], `npm could not fetch ${spec}. ${help}`);
     const fetched = path.join(scratch, "node_modules", name);
     const { out } = await capture(path.join(fetched, binary), ["--version"]);
     if (out.trim() !== `v${version}`) throw new SetupError(`The fetched ${spec} does not run on this machine. ${help}`);
@@ -112,7 +112,7 @@ function currentStamp() {
   }
 }
 
-async function installPackages(node, nodeVersion, npm) {
+async function installPackages(node, nodeVersion) {
   const expected = expectedStamp(nodeVersion);
   if (currentStamp() === expected) return;
   await withLock(async () => {
@@ -123,7 +123,7 @@ async function installPackages(node, nodeVersion, npm) {
     // Development packages are asked for by name, or NODE_ENV=production would leave Hardhat out.
     const ci = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--global=false"];
     const help = "Check the network and that package-lock.json fits package.json, then run this again.";
-    await runNpm(npm, node, ci, `npm ci failed. ${help}`);
+    await runNpm(node, ci, `npm ci failed. ${help}`);
     fs.writeFileSync(STAMP, expected);
   });
 }
@@ -142,7 +142,8 @@ function findNpm() {
   return fs.realpathSync(found);
 }
 
-async function runNpm(npm, node, args, failure) {
+async function runNpm(node, args, failure) {
+  const npm = findNpm();
   const options = { cwd: ROOT, env: environment(node) };
   const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
   const isScript = /\.[cm]?js$/.test(npm);
@@ -154,7 +155,6 @@ async function runNpm(npm, node, args, failure) {
 
 /** Lets one run at a time set things up. */
 async function withLock(work) {
-  fs.mkdirSync(CACHE, { recursive: true });
   await takeLock();
   const release = () => fs.rmSync(LOCK, { force: true });
   const heartbeat = setInterval(() => touch(LOCK), HEARTBEAT_MS);
@@ -172,6 +172,7 @@ async function withLock(work) {
 async function takeLock() {
   for (let waited = false; ; waited = true) {
     try {
+      fs.mkdirSync(CACHE, { recursive: true });
       fs.closeSync(fs.openSync(LOCK, "wx"));
       removeScratch();
       return;
@@ -277,10 +278,9 @@ async function main([command, ...args]) {
 
   const oldest = oldestNode();
   const isRecent = isAtLeast(process.versions.node, oldest);
-  const npm = findNpm();
-  const node = isRecent ? process.execPath : await fetchNode(oldest, npm);
+  const node = isRecent ? process.execPath : await fetchNode(oldest);
   const version = isRecent ? process.versions.node : nodePackage(oldest).version;
-  await installPackages(node, version, npm);
+  await installPackages(node, version);
   isSetUp = true;
   return run(command, args, node);
 }

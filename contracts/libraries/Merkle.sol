@@ -41,7 +41,11 @@ library Merkle {
             let pair := add(free, 1)
             mstore8(free, 1)
             let end := add(siblings.offset, shl(5, siblings.length))
-            for { let at := siblings.offset } lt(at, end) { at := add(at, 32) } {
+            for {
+                let at := siblings.offset
+            } lt(at, end) {
+                at := add(at, 32)
+            } {
                 let place := shl(5, and(path, 1))
                 mstore(add(pair, place), root)
                 mstore(add(pair, xor(place, 32)), calldataload(at))

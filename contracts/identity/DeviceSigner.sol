@@ -9,17 +9,6 @@ import {DeviceId, KeyKind} from "./DeviceTypes.sol";
 /// @notice A signer is the 20 bytes of an account (secp256k1), or `verifier ‖ key` (P-256: the verifier's address and the 64 bytes
 ///         x ‖ y of the public key).
 library DeviceSigner {
-    /// @notice The id that a signer commits to, whatever its kind.
-    function idOf(bytes calldata signer) internal pure returns (DeviceId) {
-        if (signer.length == 20) return DeviceId.wrap(address(bytes20(signer)));
-        return DeviceId.wrap(address(uint160(uint256(keccak256(signer[20:])))));
-    }
-
-    /// @notice The leaf of a device in its maker's tree: keccak256(0x00 ‖ kind ‖ id).
-    function leafOf(KeyKind kind, DeviceId device) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bytes1(0x00), kind, DeviceId.unwrap(device)));
-    }
-
     /// @notice Whether `signature` over `digest` is the signer's. High-s signatures are not.
     /// @dev An account with code is still asked for a plain signature: an EIP-7702 delegation must not change who a device is.
     function verify(bytes calldata signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
@@ -32,6 +21,17 @@ library DeviceSigner {
         return
             IERC7913SignatureVerifier(verifier).verify(signer[20:], digest, signature) ==
             IERC7913SignatureVerifier.verify.selector;
+    }
+
+    /// @notice The id that a signer commits to, whatever its kind.
+    function idOf(bytes calldata signer) internal pure returns (DeviceId) {
+        if (signer.length == 20) return DeviceId.wrap(address(bytes20(signer)));
+        return DeviceId.wrap(address(uint160(uint256(keccak256(signer[20:])))));
+    }
+
+    /// @notice The leaf of a device in its maker's tree: keccak256(0x00 ‖ kind ‖ id).
+    function leafOf(KeyKind kind, DeviceId device) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x00), kind, DeviceId.unwrap(device)));
     }
 
     /// @notice The Multikey form of a P-256 key: 0x8024 (the varint of multicodec p256-pub) ‖ compressed point.

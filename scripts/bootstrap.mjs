@@ -158,11 +158,20 @@ function findNpm() {
 async function runNpm(node, args, failure) {
   const npm = findNpm();
   const options = { cwd: ROOT, env: environment(node) };
-  const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
+  const quiet = [
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+    "--fetch-retry-maxtimeout=10000",
+  ];
   const isScript = /\.[cm]?js$/.test(npm);
   const { code, err } = await capture(isScript ? node : npm, [...(isScript ? [npm] : []), ...args, ...quiet], options);
   if (code === 0) return;
-  process.stderr.write(err);
+  // npm tells its cause first, then where in its own code it happened (indented), which helps nobody here.
+  const lines = err.trim().split("\n");
+  const causes = lines.filter((line) => /^npm (error|ERR!) ?\S/.test(line) && !line.endsWith("}"));
+  for (const cause of causes.length > 0 ? causes : lines.slice(-1)) say(cause);
   throw new SetupError(failure);
 }
 

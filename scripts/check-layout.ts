@@ -73,7 +73,9 @@ export function checkLayout(root: string): Violation[] {
       ...placeOf(file),
       ...lengthOf(file, lines),
       ...importsOf(file, source),
-      ...(file.endsWith(".sol") ? [...pragmaOf(file, lines, compiler), ...interfaceOf(file, lines, contracts)] : []),
+      ...(file.endsWith(".sol")
+        ? [...pragmaOf(file, lines, compiler), ...interfaceOf(file, lines, contracts), ...errorsOf(file, lines)]
+        : []),
     ];
   });
   return violations.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
@@ -218,6 +220,17 @@ function interfaceOf(file: string, lines: readonly string[], contracts: readonly
   const beside = `${path.posix.dirname(file)}/I${name}`;
   if (contracts.includes(beside)) return [];
   return [{ file, line: index + 1, what: `has external functions but no I${name} beside it to document them` }];
+}
+
+/** An error names the contract that raises it: whoever sees one in a trace knows where to look. */
+function errorsOf(file: string, lines: readonly string[]): Violation[] {
+  const owner = path.posix.basename(file, ".sol");
+  const prefix = lines.some((line) => line.startsWith("interface I")) ? owner.slice(1) : owner;
+  return lines.flatMap((line, index) => {
+    const name = /^\s*error (\w+)\(/.exec(line)?.[1];
+    if (name === undefined || name.startsWith(prefix)) return [];
+    return [{ file, line: index + 1, what: `declares ${name}, but its errors start with ${prefix}` }];
+  });
 }
 
 export function describeViolation({ file, line, what }: Violation): string {

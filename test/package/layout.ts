@@ -154,6 +154,15 @@ describe("package: layout", () => {
     });
   });
 
+  describe("errors", () => {
+    it("refuses one that does not start with its contract's name", () => {
+      const text = `${FLOATING}interface IY {\n    error YGone(uint256 id);\n    error Gone(uint256 id);\n}\n`;
+      expect(breaches("contracts/token/IY.sol", text)).to.match(
+        /^contracts\/token\/IY\.sol:4: declares Gone, but its errors/,
+      );
+    });
+  });
+
   describe("interfaces", () => {
     it("refuses a contract that is called and has none beside it", () => {
       expect(breaches("contracts/token/Y.sol", `${PINNED}contract Y {\n${CALLED}`)).to.match(

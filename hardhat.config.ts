@@ -2,9 +2,26 @@ import { fileURLToPath } from "node:url";
 
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { defineConfig } from "hardhat/config";
+import type { HardhatPlugin } from "hardhat/types/plugins";
+
+// Hardhat hands one array of artifacts to all plugins, in an order that differs from build to build. Before typechain sees it,
+// it is sorted, so that bindings are the same each time, and mocks are left out: bindings are of what we publish.
+const steadyBindings: HardhatPlugin = {
+  id: "steady-bindings",
+  hookHandlers: {
+    solidity: async () => ({
+      default: async () => ({
+        processArtifactsAfterSuccessfulBuild: async (_context, artifacts) => {
+          const published = artifacts.filter((file) => !/[\\/]contracts[\\/]mocks[\\/]/.test(file)).sort();
+          (artifacts as string[]).splice(0, artifacts.length, ...published);
+        },
+      }),
+    }),
+  },
+};
 
 export default defineConfig({
-  plugins: [hardhatToolboxMochaEthers],
+  plugins: [steadyBindings, hardhatToolboxMochaEthers],
   solidity: {
     version: "0.8.37",
     // The compiler is an npm package, so nothing is downloaded at build time.
@@ -14,6 +31,8 @@ export default defineConfig({
       evmVersion: "cancun",
       viaIR: true,
       optimizer: { enabled: true, runs: 1_000_000 },
+      // No hash of sources in the code: a comment then changes neither bindings nor the address that follows from the code.
+      metadata: { bytecodeHash: "none" },
     },
   },
   typechain: { outDir: "typechain-types", tsNocheck: true },

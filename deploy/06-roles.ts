@@ -41,7 +41,10 @@ export async function grantRoles(deployment: Deployment): Promise<void> {
   }
 }
 
-function selectorOf(binding: { createInterface(): { getFunction(name: string): { selector: string } | null } }, name: string): string {
+function selectorOf(
+  binding: { createInterface(): { getFunction(name: string): { selector: string } | null } },
+  name: string,
+): string {
   const found = binding.createInterface().getFunction(name);
   if (!found) throw new Error(`No function ${name}.`);
   return found.selector;

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Interface, type InterfaceAbi } from "ethers";
-import type { Parameters } from "./parameters.js";
 import { addressOf, creationData, FACTORY, FACTORY_COST, FACTORY_DEPLOYER, FACTORY_TRANSACTION } from "./create2.js";
+import type { Parameters } from "./parameters.js";
 
 /** The contracts of a deployment, by name. */
 export interface Addresses {

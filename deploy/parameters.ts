@@ -4,7 +4,7 @@ import table from "./parameters.json" with { type: "json" };
 
 const Itc = z
   .string()
-  .regex(/^\d+(\.\d{1,18})?$/, "an amount of ITC such as \"1.5\"")
+  .regex(/^\d+(\.\d{1,18})?$/, 'an amount of ITC such as "1.5"')
   .transform((amount) => parseEther(amount));
 
 const Parameters = z.strictObject({

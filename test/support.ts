@@ -1,5 +1,5 @@
 import { network } from "hardhat";
-import { type Addresses, deployAll, type DeployTarget } from "../deploy/index.js";
+import { type Addresses, type DeployTarget, deployAll } from "../deploy/index.js";
 import {
   Analytics__factory,
   Authority__factory,

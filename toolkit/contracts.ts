@@ -1,4 +1,15 @@
 /** The typed bindings of the contracts: `X__factory.connect(address, runner)` and the types of their calls. */
+
+export type {
+  Analytics,
+  Authority,
+  ConsentRegistry,
+  DataAnchor,
+  DeviceRegistry,
+  ITC,
+  PayoutPool,
+  PayoutRoller,
+} from "../typechain-types/index.js";
 export {
   Analytics__factory,
   Authority__factory,
@@ -9,14 +20,4 @@ export {
   P256Verifier__factory,
   PayoutPool__factory,
   PayoutRoller__factory,
-} from "../typechain-types/index.js";
-export type {
-  Analytics,
-  Authority,
-  ConsentRegistry,
-  DataAnchor,
-  DeviceRegistry,
-  ITC,
-  PayoutPool,
-  PayoutRoller,
 } from "../typechain-types/index.js";

@@ -11,8 +11,7 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
-getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAnchor__factory>
+  getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'AggregateTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AggregateTree__factory>
 getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Analytics__factory>
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
@@ -20,7 +19,8 @@ getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
-getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
+getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
+getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAnchor__factory>
 getContractFactory(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegistry__factory>
 getContractFactory(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegistry__factory>
 getContractFactory(name: 'IERC1056', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC1056__factory>
@@ -31,8 +31,7 @@ getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
-  getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
-getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAnchor>
+  getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'AggregateTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AggregateTree>
 getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Analytics>
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
@@ -40,7 +39,8 @@ getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
-getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
+getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
+getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAnchor>
 getContractAt(name: 'DeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegistry>
 getContractAt(name: 'IDeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegistry>
 getContractAt(name: 'IERC1056', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC1056>
@@ -51,8 +51,7 @@ getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
-  deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
-deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+  deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'AggregateTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
@@ -60,7 +59,8 @@ deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
-deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
+deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
+deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
 deployContract(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
 deployContract(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
@@ -71,8 +71,7 @@ deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
-  deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
-deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+  deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'AggregateTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
@@ -80,7 +79,8 @@ deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
-deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
+deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
+deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
 deployContract(name: 'DeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
 deployContract(name: 'IDeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>

@@ -138,9 +138,10 @@ contract Analytics is IAnalytics, AccessManaged {
         RequestId id = _requireInResult(asked, node, path, siblings);
         require(node.hash == AggregateTree.hashOf(left, right), AnalyticsNotInResult(id));
         // Compared in pieces, not merged: children that overflow are a wrong merge as well.
-        bool right_ = int256(left.aggregate.sum) + right.aggregate.sum == node.aggregate.sum &&
-            uint256(left.aggregate.count) + right.aggregate.count == node.aggregate.count &&
-            uint256(left.aggregate.members) + right.aggregate.members == node.aggregate.members;
+        bool right_ =
+            int256(left.aggregate.sum) + right.aggregate.sum == node.aggregate.sum &&
+                uint256(left.aggregate.count) + right.aggregate.count == node.aggregate.count &&
+                uint256(left.aggregate.members) + right.aggregate.members == node.aggregate.members;
         require(!right_, AnalyticsNodeIsRight(id));
         _slash(id, asked);
     }

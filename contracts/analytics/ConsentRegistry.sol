@@ -24,10 +24,7 @@ contract ConsentRegistry is IConsentRegistry {
     /// @inheritdoc IConsentRegistry
     function revoke(bytes32 purpose) external {
         Consent storage consent = _consents[msg.sender][purpose];
-        require(
-            consent.grantedAt != 0 && consent.revokedAt == 0,
-            ConsentRegistryNotGranted(msg.sender, purpose)
-        );
+        require(consent.grantedAt != 0 && consent.revokedAt == 0, ConsentRegistryNotGranted(msg.sender, purpose));
         consent.revokedAt = uint64(block.timestamp);
         emit ConsentRevoked(msg.sender, purpose);
     }

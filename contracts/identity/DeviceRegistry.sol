@@ -27,8 +27,9 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         uint64 changed;
     }
 
-    bytes32 private constant ACTIVATION_TYPEHASH =
-        keccak256("Activation(address device,bytes32 lot,address owner,uint64 deadline)");
+    bytes32 private constant ACTIVATION_TYPEHASH = keccak256(
+        "Activation(address device,bytes32 lot,address owner,uint64 deadline)"
+    );
     bytes32 private constant PUBLIC_KEY_ATTRIBUTE = "did/pub/Multikey/veriKey";
     uint256 private constant P256_SIGNER_LENGTH = 84;
 

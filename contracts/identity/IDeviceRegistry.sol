@@ -129,9 +129,6 @@ interface IDeviceRegistry {
         bytes calldata signature
     ) external view returns (bool);
 
-    /// @notice The id of the lot that `issuer` makes of `root`.
-    function lotIdOf(address issuer, bytes32 root) external pure returns (LotId);
-
     /// @notice A lot. All zero if there is none.
     /// @return issuer Its maker.
     /// @return size How many devices it endorses.
@@ -180,4 +177,7 @@ interface IDeviceRegistry {
 
     /// @notice The ERC-7913 verifier that signers of P-256 devices begin with.
     function p256Verifier() external view returns (address);
+
+    /// @notice The id of the lot that `issuer` makes of `root`.
+    function lotIdOf(address issuer, bytes32 root) external pure returns (LotId);
 }

@@ -7,8 +7,9 @@ import {DeviceId} from "./DeviceTypes.sol";
 /// @dev Five static words, so that firmware can hash it without an ABI encoder. The domain is the registry's: a device knows one
 ///      address, and the registry judges two readings of one sequence number.
 library Reading {
-    bytes32 internal constant TYPEHASH =
-        keccak256("Reading(address device,uint64 sequence,uint64 time,bytes32 schema,bytes32 content)");
+    bytes32 internal constant TYPEHASH = keccak256(
+        "Reading(address device,uint64 sequence,uint64 time,bytes32 schema,bytes32 content)"
+    );
 
     function hash(
         DeviceId device,

@@ -1,11 +1,11 @@
-import { expect } from "chai";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "chai";
 import { DOMParser } from "linkedom";
 import { Progress } from "../../toolkit/testing/progress.js";
-import { renderPage } from "../../toolkit/testing/report-page.js";
 import { comparable, type Report, writeReport } from "../../toolkit/testing/report.js";
+import { renderPage } from "../../toolkit/testing/report-page.js";
 import { summarise } from "../../toolkit/testing/summary.js";
 import { empty, failed, passed } from "./report-fixture.js";
 

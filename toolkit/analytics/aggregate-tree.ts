@@ -1,6 +1,6 @@
+import type { DeviceId } from "../identity/keys.js";
 import { fromHex, intBytes, keccak256, toHex, uintBytes } from "../internal/bytes.js";
 import { leafHash } from "../internal/merkle.js";
-import type { DeviceId } from "../identity/keys.js";
 
 /** Sum of the fixed-point values, number of readings, number of devices. */
 export interface Aggregate {

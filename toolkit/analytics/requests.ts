@@ -25,7 +25,9 @@ const REQUEST_TUPLE =
 
 /** The id of a request on a chain and contract; the contract's `requestIdOf`. */
 export function requestIdOf(request: AnalysisRequest, chainId: bigint, analytics: string): string {
-  return keccak256(AbiCoder.defaultAbiCoder().encode(["uint256", "address", REQUEST_TUPLE], [chainId, analytics, request]));
+  return keccak256(
+    AbiCoder.defaultAbiCoder().encode(["uint256", "address", REQUEST_TUPLE], [chainId, analytics, request]),
+  );
 }
 
 /** The purpose that a text of terms stands for: its keccak256. */

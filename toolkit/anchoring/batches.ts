@@ -1,7 +1,7 @@
 import { id } from "ethers";
+import type { Digests } from "../identity/digests.js";
 import { concat, fromHex, keccak256, uintBytes } from "../internal/bytes.js";
 import { climb, leafHash, type MerkleProof, MerkleTree } from "../internal/merkle.js";
-import type { Digests } from "../identity/digests.js";
 import type { SignedReading } from "./readings.js";
 
 const BATCH_TYPE = fromHex(id("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"));

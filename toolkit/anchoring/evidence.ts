@@ -1,8 +1,8 @@
 import { getAddress, isHexString } from "ethers";
 import { z } from "zod";
 import { IotchainError } from "../errors.js";
-import { deviceIdOf, type DeviceId, KEY_KINDS, type KeyKind, type PublicKey } from "../identity/keys.js";
 import type { RegistryDomain } from "../identity/digests.js";
+import { type DeviceId, deviceIdOf, KEY_KINDS, type KeyKind, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
@@ -46,7 +46,13 @@ const Bundle = z.strictObject({
     signature: hex(),
   }),
   measurement: z.optional(
-    z.strictObject({ value: z.string().regex(/^(0|-?[1-9]\d{0,76})$/, "a whole number").transform(BigInt), salt: hex(32) }),
+    z.strictObject({
+      value: z
+        .string()
+        .regex(/^(0|-?[1-9]\d{0,76})$/, "a whole number")
+        .transform(BigInt),
+      salt: hex(32),
+    }),
   ),
   batch: z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings }),
   entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), size: uint(53n), siblings }),
@@ -109,7 +115,11 @@ export function writeEvidence({ domain, anchor, key, reading, measurement, batch
 /** Reads evidence. Errors: ITC_EVIDENCE_TOO_LARGE, ITC_EVIDENCE_MALFORMED; nothing else is thrown, whatever the text is. */
 export function readEvidence(json: string): Evidence {
   if (Buffer.byteLength(json) > MAX_BUNDLE_BYTES) {
-    throw new EvidenceError("ITC_EVIDENCE_TOO_LARGE", `The bundle is larger than ${MAX_BUNDLE_BYTES} bytes.`, "Pass one reading's bundle.");
+    throw new EvidenceError(
+      "ITC_EVIDENCE_TOO_LARGE",
+      `The bundle is larger than ${MAX_BUNDLE_BYTES} bytes.`,
+      "Pass one reading's bundle.",
+    );
   }
   const { chainId, registry, anchor, key, reading, measurement, batch, entry } = parseBundle(json);
   return {
@@ -118,7 +128,12 @@ export function readEvidence(json: string): Evidence {
     key: { ...key, id: deviceIdOf(key.point) },
     reading: { ...reading, device: reading.device as DeviceId },
     ...(measurement && { measurement }),
-    batch: { count: batch.count, first: batch.first, last: batch.last, proof: { path: batch.path, siblings: batch.siblings } },
+    batch: {
+      count: batch.count,
+      first: batch.first,
+      last: batch.last,
+      proof: { path: batch.path, siblings: batch.siblings },
+    },
     entry,
   };
 }

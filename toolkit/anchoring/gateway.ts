@@ -48,7 +48,11 @@ export class Gateway {
     }
     if (!isAuthentic(reading, device.key, this.digests)) {
       const what = `Reading ${reading.sequence} of ${reading.device} isn't signed by its key.`;
-      throw new GatewayError("ITC_GATEWAY_SIGNATURE", what, "Sign the digest of this registry and chain, with s in the lower half.");
+      throw new GatewayError(
+        "ITC_GATEWAY_SIGNATURE",
+        what,
+        "Sign the digest of this registry and chain, with s in the lower half.",
+      );
     }
     device.next += 1n;
     this.keep(reading);

@@ -12,7 +12,12 @@ export function peakHeight(index: bigint, size: bigint): number {
 }
 
 /** Whether a leaf stands at `index` below the peak of its mountain. `siblings` go from the leaf up. */
-export function provesEntry(peak: Uint8Array, index: bigint, leaf: Uint8Array, siblings: readonly Uint8Array[]): boolean {
+export function provesEntry(
+  peak: Uint8Array,
+  index: bigint,
+  leaf: Uint8Array,
+  siblings: readonly Uint8Array[],
+): boolean {
   const path = index & ((1n << BigInt(siblings.length)) - 1n);
   return sameBytes(climb(leaf, { path, siblings }), peak);
 }
@@ -67,4 +72,3 @@ export class MountainRange {
     return siblings;
   }
 }
-

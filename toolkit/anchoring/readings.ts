@@ -1,7 +1,7 @@
-import { concat, fromHex, intBytes, keccak256, uintBytes } from "../internal/bytes.js";
 import { id } from "ethers";
 import type { Digests, Reading } from "../identity/digests.js";
 import { type DeviceKey, isSignature, type PublicKey } from "../identity/keys.js";
+import { concat, fromHex, intBytes, keccak256, uintBytes } from "../internal/bytes.js";
 
 /** A reading with its device's signature: what travels from the device to a gateway. */
 export interface SignedReading extends Reading {

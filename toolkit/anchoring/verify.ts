@@ -39,7 +39,11 @@ export async function verifyEvidence(json: string, provider: Provider): Promise<
   const evidence = readEvidence(json);
   const { chainId } = await provider.getNetwork();
   const findings: Finding[] = [
-    finding("chain", chainId === evidence.domain.chainId, `bundle of chain ${evidence.domain.chainId}, node on ${chainId}`),
+    finding(
+      "chain",
+      chainId === evidence.domain.chainId,
+      `bundle of chain ${evidence.domain.chainId}, node on ${chainId}`,
+    ),
     ...checkSignature(evidence),
   ];
   // On another chain the addresses mean nothing.
@@ -104,5 +108,7 @@ function finding(what: string, holds: boolean, detail: string): Finding {
 
 function isoOf(seconds: bigint): string {
   // A bundle may name any second up to 2^64; a Date ends in the year 275760.
-  return seconds > 8_640_000_000_000n ? `second ${seconds}` : new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
+  return seconds > 8_640_000_000_000n
+    ? `second ${seconds}`
+    : new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
 }

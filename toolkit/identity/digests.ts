@@ -1,4 +1,4 @@
-import { TypedDataEncoder, id } from "ethers";
+import { id, TypedDataEncoder } from "ethers";
 import { concat, fromHex, keccak256, uintBytes, word } from "../internal/bytes.js";
 import type { DeviceId } from "./keys.js";
 import type { LotId } from "./lots.js";
@@ -44,7 +44,14 @@ export class Digests {
 
   /** The 32 bytes that a device signs for a reading; the registry's `readingDigest`. */
   reading({ device, sequence, time, schema, content }: Reading): Uint8Array {
-    return this.typed(READING_TYPE, word(fromHex(device)), uintBytes(sequence, 32), uintBytes(time, 32), schema, content);
+    return this.typed(
+      READING_TYPE,
+      word(fromHex(device)),
+      uintBytes(sequence, 32),
+      uintBytes(time, 32),
+      schema,
+      content,
+    );
   }
 
   /** The 32 bytes that a device signs to be activated; the registry's `activationDigest`. */

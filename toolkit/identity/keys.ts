@@ -41,9 +41,14 @@ export function deviceIdOf(point: Uint8Array): DeviceId {
  * key.sign(digest); // 64 bytes r ‖ s; for secp256k1 65 bytes r ‖ s ‖ v
  */
 export function deviceKey(kind: KeyKind, secret: Uint8Array): DeviceKey {
-  const valid = kind === "p256" ? p256.utils.isValidSecretKey(secret) : secret.length === 32 && secp256k1.isPrivate(secret);
+  const valid =
+    kind === "p256" ? p256.utils.isValidSecretKey(secret) : secret.length === 32 && secp256k1.isPrivate(secret);
   if (!valid) {
-    throw new KeyError("ITC_KEY_INVALID", `The secret is no ${kind} key.`, "Take 32 random bytes below the order of the curve.");
+    throw new KeyError(
+      "ITC_KEY_INVALID",
+      `The secret is no ${kind} key.`,
+      "Take 32 random bytes below the order of the curve.",
+    );
   }
   const full = kind === "p256" ? p256.getPublicKey(secret, false) : secp256k1.pointFromScalar(secret, false);
   if (!full) throw new KeyError("ITC_KEY_INVALID", "The secret has no public key.", "Take another.");

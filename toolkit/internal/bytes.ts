@@ -22,7 +22,11 @@ export function fromHex(hex: string): Uint8Array {
 
 /** An unsigned integer as `length` bytes, big end first. */
 export function uintBytes(value: bigint | number, length: number): Uint8Array {
-  return fromHex(BigInt(value).toString(16).padStart(length * 2, "0"));
+  return fromHex(
+    BigInt(value)
+      .toString(16)
+      .padStart(length * 2, "0"),
+  );
 }
 
 /** A signed integer in two's complement as `length` bytes, big end first. */

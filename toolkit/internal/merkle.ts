@@ -45,7 +45,8 @@ export class MerkleTree {
   /** @param leaves Leaf hashes of 32 bytes, in order; at least one. */
   constructor(leaves: readonly Uint8Array[] | Uint8Array) {
     const bottom = leaves instanceof Uint8Array ? leaves : concat(...leaves);
-    if (bottom.length === 0 || bottom.length % 32 !== 0) throw new RangeError("A Merkle tree needs whole leaves of 32 bytes.");
+    if (bottom.length === 0 || bottom.length % 32 !== 0)
+      throw new RangeError("A Merkle tree needs whole leaves of 32 bytes.");
     this.size = bottom.length / 32;
     this.levels = [bottom];
     for (let level = bottom; level.length > 32; ) {

@@ -9,7 +9,12 @@ export class RevertedError extends IotchainError {
 
   constructor(what: string, error: ErrorDescription | undefined, options?: ErrorOptions) {
     const reason = error ? `${error.name}(${error.args.map(String).join(", ")})` : "no reason given";
-    super("ITC_CHAIN_REVERTED", `${what} was refused: ${reason}.`, "See the error in the contract's interface.", options);
+    super(
+      "ITC_CHAIN_REVERTED",
+      `${what} was refused: ${reason}.`,
+      "See the error in the contract's interface.",
+      options,
+    );
     this.error = error;
   }
 }

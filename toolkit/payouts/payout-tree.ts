@@ -7,7 +7,10 @@ export function payoutLeaf(account: string, earned: bigint): Uint8Array {
 }
 
 /** Adds an epoch's shares to what accounts had earned before. */
-export function addEarnings(earned: ReadonlyMap<string, bigint>, shares: ReadonlyMap<string, bigint>): Map<string, bigint> {
+export function addEarnings(
+  earned: ReadonlyMap<string, bigint>,
+  shares: ReadonlyMap<string, bigint>,
+): Map<string, bigint> {
   const sum = new Map(earned);
   for (const [account, share] of shares) sum.set(account, (sum.get(account) ?? 0n) + share);
   return sum;
@@ -22,7 +25,7 @@ export class PayoutTree {
   constructor(readonly earned: ReadonlyMap<string, bigint>) {
     const accounts = [...earned].sort(([a], [b]) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
     this.tree = new MerkleTree(accounts.map(([account, amount]) => payoutLeaf(account, amount)));
-    accounts.forEach(([account], place) => this.places.set(account, place));
+    for (const [place, [account]] of accounts.entries()) this.places.set(account, place);
   }
 
   /** 32 bytes as hex. */

@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { BrowserProvider, type Eip1193Provider, type Log, type TransactionReceiptParams, Transaction, Wallet } from "ethers";
+import {
+  BrowserProvider,
+  type Eip1193Provider,
+  type Log,
+  Transaction,
+  type TransactionReceiptParams,
+  Wallet,
+} from "ethers";
 import { IotchainError } from "../errors.js";
 import { decodeRevert, RevertedError, revertDataOf } from "../internal/reverts.js";
 
@@ -167,7 +174,12 @@ export class Chain {
   }
 
   private async gasLimit(from: Account, call: Call): Promise<bigint> {
-    const transaction = { from: from.address, to: call.to, data: call.data, value: `0x${(call.value ?? 0n).toString(16)}` };
+    const transaction = {
+      from: from.address,
+      to: call.to,
+      data: call.data,
+      value: `0x${(call.value ?? 0n).toString(16)}`,
+    };
     try {
       const gas = BigInt(await this.provider.request({ method: "eth_estimateGas", params: [transaction] }));
       // Other transactions may come first and change what a slot costs.
@@ -196,13 +208,19 @@ export class Chain {
       }
       await sleep(this.isLocal ? 5 : 1000);
     }
-    throw new ChainError("ITC_CHAIN_LOST", `Transaction ${hash} (${call.what}) was never mined.`, "Run again: what is done is kept.");
+    throw new ChainError(
+      "ITC_CHAIN_LOST",
+      `Transaction ${hash} (${call.what}) was never mined.`,
+      "Run again: what is done is kept.",
+    );
   }
 
   private explain(cause: unknown, what: string): IotchainError {
     const data = revertDataOf(cause);
     if (data !== undefined) return new RevertedError(`To ${what}`, decodeRevert(data), { cause });
-    return new ChainError("ITC_CHAIN_UNREACHABLE", `To ${what} failed: ${messageOf(cause)}.`, "Check the node.", { cause });
+    return new ChainError("ITC_CHAIN_UNREACHABLE", `To ${what} failed: ${messageOf(cause)}.`, "Check the node.", {
+      cause,
+    });
   }
 }
 

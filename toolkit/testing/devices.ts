@@ -1,4 +1,4 @@
-import { type Measurement, saltOf, type SignedReading, signReading, contentOf } from "../anchoring/readings.js";
+import { contentOf, type Measurement, type SignedReading, saltOf, signReading } from "../anchoring/readings.js";
 import type { Activation, Digests } from "../identity/digests.js";
 import { type DeviceKey, deviceKey, type KeyKind } from "../identity/keys.js";
 import { fromHex } from "../internal/bytes.js";

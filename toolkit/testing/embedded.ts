@@ -20,9 +20,14 @@ export interface EmbeddedChain {
  */
 export async function startEmbedded({ start, hardfork = "osaka" }: EmbeddedOptions = {}): Promise<EmbeddedChain> {
   const { createHardhatRuntimeEnvironment } = await import("hardhat/hre").catch((cause: unknown) => {
-    throw new ChainError("ITC_CHAIN_NO_HARDHAT", "Hardhat 3 is not installed.", "Run npm i -D hardhat, or name an RPC address.", {
-      cause,
-    });
+    throw new ChainError(
+      "ITC_CHAIN_NO_HARDHAT",
+      "Hardhat 3 is not installed.",
+      "Run npm i -D hardhat, or name an RPC address.",
+      {
+        cause,
+      },
+    );
   });
   const initialDate = start === undefined ? {} : { initialDate: new Date(Number(start) * 1000) };
   const network = { type: "edr-simulated", chainType: "l1", chainId: 31337, hardfork, ...initialDate } as const;

@@ -1,5 +1,5 @@
 import { keccak256, toUtf8Bytes } from "ethers";
-import { type Addresses, deployAll, type DeployTarget } from "../../deploy/index.js";
+import { type Addresses, type DeployTarget, deployAll } from "../../deploy/index.js";
 import type { Parameters } from "../../deploy/parameters.js";
 import { type Account, accountOf, type Chain } from "./chain.js";
 
@@ -34,6 +34,9 @@ export async function deployFixture(
 ): Promise<{ operator: Account; addresses: Addresses }> {
   const operator = accountOf(secretOf(options.seed ?? 0, "operator"));
   await chain.fund(operator.address, GAS_MONEY, operator);
-  const addresses = await deployAll(deployTarget(chain, operator), options.parameters ? { parameters: options.parameters } : {});
+  const addresses = await deployAll(
+    deployTarget(chain, operator),
+    options.parameters ? { parameters: options.parameters } : {},
+  );
   return { operator, addresses };
 }

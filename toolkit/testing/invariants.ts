@@ -1,6 +1,5 @@
+import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
-import { leafHash, verify } from "../internal/merkle.js";
-import { toHex } from "../internal/bytes.js";
 import {
   Analytics__factory,
   DataAnchor__factory,
@@ -8,7 +7,8 @@ import {
   ITC__factory,
   PayoutPool__factory,
 } from "../contracts.js";
-import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
+import { toHex } from "../internal/bytes.js";
+import { leafHash, verify } from "../internal/merkle.js";
 import type { Anchored, World } from "./world.js";
 
 /** Something that must hold after every step, whatever the scenario does. */
@@ -30,7 +30,15 @@ export interface InvariantRecord {
 
 /** The numbers are those of docs/invariants.md. */
 export function invariants(): Invariant[] {
-  return [itcConserved(), bondsCovered(), escrowCovered(), payoutsCovered(), logsGrow(), readingsVerify(), ownersAgree()];
+  return [
+    itcConserved(),
+    bondsCovered(),
+    escrowCovered(),
+    payoutsCovered(),
+    logsGrow(),
+    readingsVerify(),
+    ownersAgree(),
+  ];
 }
 
 /** Checks all of them and adds to the records. A check that throws counts as one that failed. */
@@ -94,7 +102,11 @@ function escrowCovered(): Invariant {
       const held = await balanceOf(world, world.addresses.Analytics);
       const rolling = await balanceOf(world, world.addresses.PayoutRoller);
       const right = held === inAnalytics && rolling === inRoller;
-      return result(world.requests.size, right, `${held} and ${rolling} units held, ${inAnalytics} and ${inRoller} owed`);
+      return result(
+        world.requests.size,
+        right,
+        `${held} and ${rolling} units held, ${inAnalytics} and ${inRoller} owed`,
+      );
     },
   };
 }
@@ -118,7 +130,8 @@ function logsGrow(): Invariant {
   const seen = new Map<string, bigint>();
   return {
     name: "Logs only grow",
-    description: "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
+    description:
+      "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
     async check(world) {
       const anchor = DataAnchor__factory.connect(world.addresses.DataAnchor, world.chain.reader);
       for (const [name, { account, range }] of world.gateways) {
@@ -140,7 +153,8 @@ function readingsVerify(): Invariant {
   let done = 0;
   return {
     name: "Each anchored reading verifies",
-    description: "Every reading is signed by its device, is in its batch, and its batch is under a peak that the contract holds.",
+    description:
+      "Every reading is signed by its device, is in its batch, and its batch is under a peak that the contract holds.",
     async check(world) {
       const fresh = world.anchored.slice(done);
       done = world.anchored.length;
@@ -180,7 +194,11 @@ function ownersAgree(): Invariant {
   };
 }
 
-async function failureOf(world: World, anchored: Anchored, peaks: Map<string, Promise<string>>): Promise<string | undefined> {
+async function failureOf(
+  world: World,
+  anchored: Anchored,
+  peaks: Map<string, Promise<string>>,
+): Promise<string | undefined> {
   const { reading, member, batch, place, gateway, index, time } = anchored;
   const where = `reading ${reading.sequence} of ${reading.device}`;
   if (!isAuthentic(reading, member.device.key, world.digests)) return `${where} is not signed by its device`;
@@ -193,7 +211,12 @@ async function failureOf(world: World, anchored: Anchored, peaks: Map<string, Pr
   const peak = peaks.get(key) ?? anchor.peakOf(address, height);
   peaks.set(key, peak);
   const entry = entryLeaf(batch.entry, time);
-  const proved = provesEntry(Buffer.from((await peak).slice(2), "hex"), BigInt(index), entry, gateway.range.prove(index));
+  const proved = provesEntry(
+    Buffer.from((await peak).slice(2), "hex"),
+    BigInt(index),
+    entry,
+    gateway.range.prove(index),
+  );
   return proved ? undefined : `${where}: its batch is not in the log of ${address}`;
 }
 

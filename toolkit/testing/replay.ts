@@ -94,7 +94,13 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
     });
     if (failure) break;
   }
-  return reportOf(world, { steps, records, failure, started, chainName: options.chainName ?? `chain ${world.chain.id}` });
+  return reportOf(world, {
+    steps,
+    records,
+    failure,
+    started,
+    chainName: options.chainName ?? `chain ${world.chain.id}`,
+  });
 }
 
 /** An invariant that a step has broken. */
@@ -130,7 +136,9 @@ function totalOf(world: World, step: Step): number | undefined {
     case "activate":
       return sum(step.fleets, (name) => membersOf(name).length);
     case "record":
-      return sum(step.fleets, (name) => membersOf(name).reduce((total, { series }) => total + series.readings.length, 0));
+      return sum(step.fleets, (name) =>
+        membersOf(name).reduce((total, { series }) => total + series.readings.length, 0),
+      );
     case "consent":
     case "claim":
       return world.accountsOf(step.owners).length;

@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
 import { DOMParser } from "linkedom";
+import type { ReportPayment, ReportSeries, ReportStation } from "./report.js";
 import { formatNumber } from "./report-format.js";
 import { html, type Markup, trusted } from "./report-html.js";
-import type { ReportPayment, ReportSeries, ReportStation } from "./report.js";
 
 /** How many colours the map's scale has; the page's style defines `--scale-0` and up. */
 const SCALE_STEPS = 9;

@@ -27,7 +27,10 @@ const DAY = 86_400;
 const ZERO = `0x${"0".repeat(40)}`;
 
 /** The report of a run, from what its world has come to. */
-export async function reportOf(world: World, { steps, records, failure, started, chainName }: RunFacts): Promise<Report> {
+export async function reportOf(
+  world: World,
+  { steps, records, failure, started, chainName }: RunFacts,
+): Promise<Report> {
   const { scenario, ledger, chain } = world;
   return {
     format: "iotchain-report/1",
@@ -134,7 +137,10 @@ function dailyMeans(fleets: readonly FleetState[], scale: number): [number, numb
   return means.sort(([a], [b]) => a - b);
 }
 
-function analysisOf(world: World, { name, company, request, source, purpose, tree, shares }: RequestState): ReportAnalysis {
+function analysisOf(
+  world: World,
+  { name, company, request, source, purpose, tree, shares }: RequestState,
+): ReportAnalysis {
   const leaves = tree?.leaves ?? [];
   const { sum, count } = tree?.root.aggregate ?? { sum: 0n, count: 1n };
   const payments = [...Map.groupBy(leaves, ({ owner }) => owner)].map(

@@ -1,6 +1,6 @@
+import type { ReportTransfer } from "./report.js";
 import { formatItc, sumItc } from "./report-format.js";
 import { html, type Markup } from "./report-html.js";
-import type { ReportTransfer } from "./report.js";
 
 const WIDTH = 900;
 const RIGHT_MARGIN = 190;

@@ -1,3 +1,4 @@
+import type { Report, ReportStation } from "./report.js";
 import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
 import {
@@ -15,7 +16,6 @@ import { type Content, html, type Markup, trusted } from "./report-html.js";
 import { analysisCard, proofPath } from "./report-parts.js";
 import { STYLE } from "./report-style.js";
 import { meter, table } from "./report-table.js";
-import type { Report, ReportStation } from "./report.js";
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 

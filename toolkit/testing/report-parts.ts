@@ -1,8 +1,8 @@
+import type { ReportAnalysis, ReportVerification } from "./report.js";
 import { paymentChart } from "./report-charts.js";
 import { count, formatItc, formatNumber, formatWindow } from "./report-format.js";
 import { html, type Markup } from "./report-html.js";
 import { table } from "./report-table.js";
-import type { ReportAnalysis, ReportVerification } from "./report.js";
 
 const TOP_OWNERS = 5;
 

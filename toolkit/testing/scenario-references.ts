@@ -8,7 +8,12 @@ export interface ReferenceProblem {
 
 /** Checks what a schema can't: that each name means something, of the right kind, made by an earlier step. */
 export function referenceProblems(scenario: Scenario): ReferenceProblem[] {
-  return [...actorProblems(scenario), ...sourceProblems(scenario), ...fleetProblems(scenario), ...stepProblems(scenario)];
+  return [
+    ...actorProblems(scenario),
+    ...sourceProblems(scenario),
+    ...fleetProblems(scenario),
+    ...stepProblems(scenario),
+  ];
 }
 
 function actorProblems({ actors }: Scenario): ReferenceProblem[] {
@@ -18,7 +23,12 @@ function actorProblems({ actors }: Scenario): ReferenceProblem[] {
   }
   return Object.entries(actors).flatMap(([name, { kind, count }]) =>
     count > 1 && kind !== "owner"
-      ? [{ path: ["actors", name, "count"], message: `${count} accounts for a ${kind}, expected 1: only owners come in groups` }]
+      ? [
+          {
+            path: ["actors", name, "count"],
+            message: `${count} accounts for a ${kind}, expected 1: only owners come in groups`,
+          },
+        ]
       : [],
   );
 }
@@ -29,7 +39,10 @@ function sourceProblems({ sources }: Scenario): ReferenceProblem[] {
     const problems: ReferenceProblem[] = [];
     const path = ["sources", name];
     if ((columns.time === undefined) === (at === undefined)) {
-      problems.push({ path, message: `${name}: expected either columns.time or at, so that each reading has one time` });
+      problems.push({
+        path,
+        message: `${name}: expected either columns.time or at, so that each reading has one time`,
+      });
     }
     if ((columns.longitude === undefined) !== (columns.latitude === undefined)) {
       problems.push({ path: [...path, "columns"], message: `${name}: expected longitude and latitude, or neither` });
@@ -38,7 +51,10 @@ function sourceProblems({ sources }: Scenario): ReferenceProblem[] {
     const first = meanings.get(quantity) ?? meaning;
     meanings.set(quantity, first);
     if (first !== meaning) {
-      problems.push({ path, message: `${name}: ${quantity} is ${meaning} here and ${first} elsewhere, expected one meaning` });
+      problems.push({
+        path,
+        message: `${name}: ${quantity} is ${meaning} here and ${first} elsewhere, expected one meaning`,
+      });
     }
     return problems;
   });
@@ -68,7 +84,10 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
     problems.push(...actorReferences(scenario, step, path), ...fleetReferences(scenario, step, path, enrolled));
     if (step.do === "request") {
       if (requested.has(step.request)) {
-        problems.push({ path: [...path, "request"], message: `request ${step.request} is made twice, expected a new name` });
+        problems.push({
+          path: [...path, "request"],
+          message: `request ${step.request} is made twice, expected a new name`,
+        });
       }
       requested.add(step.request);
       problems.push(...requestProblems(scenario, step, path));
@@ -84,14 +103,19 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
   return problems;
 }
 
-function requestProblems(scenario: Scenario, step: Extract<Step, { do: "request" }>, path: readonly PropertyKey[]): ReferenceProblem[] {
+function requestProblems(
+  scenario: Scenario,
+  step: Extract<Step, { do: "request" }>,
+  path: readonly PropertyKey[],
+): ReferenceProblem[] {
   const problems: ReferenceProblem[] = [];
   const quantities = new Set(Object.values(scenario.sources).map(({ quantity }) => quantity));
   if (!quantities.has(step.quantity)) {
     const message = `no source measures ${step.quantity}, expected ${listed(quantities)}`;
     problems.push({ path: [...path, "quantity"], message });
   }
-  if (step.to <= step.from) problems.push({ path: [...path, "to"], message: "the window is empty, expected an instant after from" });
+  if (step.to <= step.from)
+    problems.push({ path: [...path, "to"], message: "the window is empty, expected an instant after from" });
   return problems;
 }
 
@@ -104,7 +128,8 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
   if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
   if (step.do === "request") check("company", step.company, ["company"]);
   if (step.do === "verify") check("by", step.by, ["verifier"]);
-  else if ("by" in step && step.by !== undefined) check("by", step.by, ["aggregator", "company", "gateway", "operator"]);
+  else if ("by" in step && step.by !== undefined)
+    check("by", step.by, ["aggregator", "company", "gateway", "operator"]);
   return problems;
 }
 
@@ -124,7 +149,9 @@ function fleetReferences(
       enrolled.add(name);
       return [];
     }
-    return enrolled.has(name) ? [] : [{ path: here, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
+    return enrolled.has(name)
+      ? []
+      : [{ path: here, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
   });
 }
 
@@ -141,7 +168,9 @@ function wrongActor(
 }
 
 function missing(name: string, known: object, what: string, path: readonly PropertyKey[]): ReferenceProblem[] {
-  return Object.hasOwn(known, name) ? [] : [{ path, message: `no ${what} ${name}, expected ${listed(Object.keys(known))}` }];
+  return Object.hasOwn(known, name)
+    ? []
+    : [{ path, message: `no ${what} ${name}, expected ${listed(Object.keys(known))}` }];
 }
 
 function listed(names: Iterable<string>): string {

@@ -57,7 +57,9 @@ export function parseScenario(text: string, file: string): Scenario {
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
   if (document.errors.length > 0) {
-    throw new ScenarioError(document.errors.map(({ pos, message }) => `${place(pos[0])}: ${message.split("\n")[0] ?? ""}`));
+    throw new ScenarioError(
+      document.errors.map(({ pos, message }) => `${place(pos[0])}: ${message.split("\n")[0] ?? ""}`),
+    );
   }
   const aliases: string[] = [];
   // An alias saves a few words and can blow a small file up to gigabytes.
@@ -79,7 +81,9 @@ export function parseScenario(text: string, file: string): Scenario {
 function describe(issue: z.core.$ZodIssue, at: (path: readonly PropertyKey[], onKey?: boolean) => string): string[] {
   const path = issue.path.map(String).join(".") || "the file";
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${at([...issue.path, key], true)}: unknown key "${key}" in ${path}, expected one that the form has`);
+    return issue.keys.map(
+      (key) => `${at([...issue.path, key], true)}: unknown key "${key}" in ${path}, expected one that the form has`,
+    );
   }
   if (issue.code === "invalid_key") {
     const [first] = issue.issues;
@@ -113,4 +117,3 @@ function childOf(node: unknown, part: PropertyKey): { key: Node | undefined; val
   const key = isNode(pair.key) ? pair.key : undefined;
   return { key, value: isNode(pair.value) ? pair.value : key };
 }
-

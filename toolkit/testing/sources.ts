@@ -62,7 +62,8 @@ export async function loadSource(name: string, source: Source, scenarioFile: str
     if (source.device === "row") {
       const key = station.longitude === undefined ? `row-${row.line}` : `${station.longitude},${station.latitude}`;
       const before = keys.get(key);
-      if (before !== undefined) throw wrong(source, row, "longitude", `station ${key} again`, `each station once; it is on line ${before}`);
+      if (before !== undefined)
+        throw wrong(source, row, "longitude", `station ${key} again`, `each station once; it is on line ${before}`);
       keys.set(key, row.line);
       devices.push({ key, ...station, readings: [reading] });
       continue;
@@ -73,7 +74,11 @@ export async function loadSource(name: string, source: Source, scenarioFile: str
     if (source.limit !== undefined && (device?.readings.length ?? 1) >= source.limit) break;
   }
   if (devices.length === 0) {
-    throw new DataError("ITC_DATA_EMPTY", `${source.file}: no row for source ${name}.`, "Check the file, where and every.");
+    throw new DataError(
+      "ITC_DATA_EMPTY",
+      `${source.file}: no row for source ${name}.`,
+      "Check the file, where and every.",
+    );
   }
   return devices;
 }
@@ -106,7 +111,8 @@ function readingOf(row: Row, source: Source): SourceReading {
   const value = fixedPoint(text, source.scale);
   if (value === undefined) throw wrong(source, row, column, JSON.stringify(text), "a decimal number such as -3.25");
   if (value === null) throw wrong(source, row, column, text, `${source.scale} decimals at most; raise the scale`);
-  if (value >= INT64 || value < -INT64) throw wrong(source, row, column, text, "a number that fits 64 bits at this scale");
+  if (value >= INT64 || value < -INT64)
+    throw wrong(source, row, column, text, "a number that fits 64 bits at this scale");
   const time = timeColumn === undefined ? source.at : timeOf(row, source, timeColumn);
   if (time === undefined) throw wrong(source, row, "at", "no time", "columns.time or at in the source");
   return { time, value, line: row.line };
@@ -116,11 +122,13 @@ function timeOf(row: Row, source: Source, column: string): bigint {
   const text = row.cells[column];
   const form = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(\.0+)?(Z|[+-]\d{2}:\d{2})?)?$/;
   const expected = "an ISO 8601 time such as 2010-01-01T01:00:00";
-  if (typeof text !== "string" || !form.test(text)) throw wrong(source, row, column, JSON.stringify(text ?? ""), expected);
+  if (typeof text !== "string" || !form.test(text))
+    throw wrong(source, row, column, JSON.stringify(text ?? ""), expected);
   const zoned = text.length <= 10 || /(Z|[+-]\d{2}:\d{2})$/.test(text) ? text : `${text}Z`;
   const milliseconds = Date.parse(zoned);
   // Date.parse takes 30 February for 2 March.
-  const sameDay = /[+-]\d{2}:\d{2}$/.test(text) || new Date(milliseconds || 0).toISOString().startsWith(text.slice(0, 10));
+  const sameDay =
+    /[+-]\d{2}:\d{2}$/.test(text) || new Date(milliseconds || 0).toISOString().startsWith(text.slice(0, 10));
   if (Number.isNaN(milliseconds) || !sameDay || milliseconds < 0) throw wrong(source, row, column, text, expected);
   return BigInt(milliseconds / 1000);
 }
@@ -134,7 +142,8 @@ function stationOf(row: Row, source: Source): { longitude?: number; latitude?: n
 function degrees(row: Row, source: Source, column: string, most: number): number {
   const text = String(row.cells[column] ?? "");
   const value = fixedPoint(text, 9) === undefined ? Number.NaN : Number(text);
-  if (!(Math.abs(value) <= most)) throw wrong(source, row, column, JSON.stringify(text), `degrees from -${most} to ${most}`);
+  if (!(Math.abs(value) <= most))
+    throw wrong(source, row, column, JSON.stringify(text), `degrees from -${most} to ${most}`);
   return value;
 }
 
@@ -143,14 +152,25 @@ async function* rowsOf(path: string, file: string): AsyncGenerator<Row> {
     yield* jsonRows(path, file);
     return;
   }
-  const parser = parse({ columns: uniqueColumns(file), bom: true, skip_empty_lines: true, info: true, max_record_size: 65_536 });
+  const parser = parse({
+    columns: uniqueColumns(file),
+    bom: true,
+    skip_empty_lines: true,
+    info: true,
+    max_record_size: 65_536,
+  });
   const stream = createReadStream(path).on("error", (error) => parser.destroy(error));
   try {
     for await (const { record, info } of stream.pipe(parser)) yield { line: info.lines, cells: record };
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError("ITC_DATA_FORM", `${file}: not a table of comma-separated values: ${reason}.`, "Mend the file.", { cause });
+    throw new DataError(
+      "ITC_DATA_FORM",
+      `${file}: not a table of comma-separated values: ${reason}.`,
+      "Mend the file.",
+      { cause },
+    );
   } finally {
     stream.destroy();
   }
@@ -167,14 +187,16 @@ function uniqueColumns(file: string): (header: string[]) => string[] {
 
 async function* jsonRows(path: string, file: string): AsyncGenerator<Row> {
   const { size } = await stat(path);
-  if (size > MAX_JSON_BYTES) throw new DataError("ITC_DATA_FORM", `${file}: ${size} bytes of JSON.`, "Turn it into CSV, which is streamed.");
+  if (size > MAX_JSON_BYTES)
+    throw new DataError("ITC_DATA_FORM", `${file}: ${size} bytes of JSON.`, "Turn it into CSV, which is streamed.");
   let rows: unknown;
   try {
     rows = JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
     throw new DataError("ITC_DATA_FORM", `${file}: not JSON.`, "Mend the file.", { cause });
   }
-  if (!Array.isArray(rows)) throw new DataError("ITC_DATA_FORM", `${file}: no array of rows.`, "Give an array of objects.");
+  if (!Array.isArray(rows))
+    throw new DataError("ITC_DATA_FORM", `${file}: no array of rows.`, "Give an array of objects.");
   for (const [k, cells] of rows.entries()) {
     if (typeof cells !== "object" || cells === null || Array.isArray(cells)) {
       throw new DataError("ITC_DATA_FORM", `${file}: element ${k + 1} is no object.`, "Give an array of objects.");
@@ -187,14 +209,22 @@ function checkColumns({ cells }: Row, wanted: readonly string[], file: string): 
   const lacking = wanted.find((column) => !Object.hasOwn(cells, column));
   if (lacking === undefined) return;
   const there = Object.keys(cells).join(", ");
-  throw new DataError("ITC_DATA_COLUMN", `${file}:1: no column ${lacking}; there are ${there}.`, "Name a column of the file.");
+  throw new DataError(
+    "ITC_DATA_COLUMN",
+    `${file}:1: no column ${lacking}; there are ${there}.`,
+    "Name a column of the file.",
+  );
 }
 
 async function locate(file: string, scenarioFile: string): Promise<string> {
   const path = file.startsWith("npm:") ? inPackage(file, scenarioFile) : resolve(dirname(scenarioFile), file);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return path;
-  throw new DataError("ITC_DATA_FILE", `${file}: no such file.`, "Give a path relative to the scenario, or npm:<package>/<path>.");
+  throw new DataError(
+    "ITC_DATA_FILE",
+    `${file}: no such file.`,
+    "Give a path relative to the scenario, or npm:<package>/<path>.",
+  );
 }
 
 /** A package may not export its data, so its folder is looked up and the path joined. */

@@ -1,7 +1,7 @@
-import { Gateway } from "../anchoring/gateway.js";
 import type { Batch } from "../anchoring/batches.js";
-import { entryLeaf } from "../anchoring/mountain-range.js";
 import { writeEvidence } from "../anchoring/evidence.js";
+import { Gateway } from "../anchoring/gateway.js";
+import { entryLeaf } from "../anchoring/mountain-range.js";
 import { verifyEvidence } from "../anchoring/verify.js";
 import { toHex } from "../internal/bytes.js";
 import type { Receipt } from "./chain.js";
@@ -37,7 +37,13 @@ export async function verify(world: World, step: StepOf<"verify">): Promise<stri
     verification.sampled += 1;
     verification.bytes.push(bundle.length);
     if (holds) verification.verified += 1;
-    else verification.failures.push(findings.filter((found) => !found.holds).map(({ what }) => what).join(", "));
+    else
+      verification.failures.push(
+        findings
+          .filter((found) => !found.holds)
+          .map(({ what }) => what)
+          .join(", "),
+      );
     if (verification.sampled === 1) verification.example = findings.map(({ what, detail }) => `${what}: ${detail}`);
     world.tick(1);
   }
@@ -65,7 +71,12 @@ export function evidenceOf(world: World, anchored: Anchored): string {
   });
 }
 
-async function serve(world: World, state: GatewayState, fleets: readonly FleetState[], capacity: number): Promise<number> {
+async function serve(
+  world: World,
+  state: GatewayState,
+  fleets: readonly FleetState[],
+  capacity: number,
+): Promise<number> {
   const gateway = new Gateway(world.digests, capacity);
   const due = fleets.flatMap((fleet) => fleet.members.flatMap((member) => scheduleOf(fleet, member)));
   for (const { member } of due) gateway.admit(member.device.key, member.device.nextSequence);
@@ -82,11 +93,19 @@ async function serve(world: World, state: GatewayState, fleets: readonly FleetSt
   return batches.length;
 }
 
-function scheduleOf(fleet: FleetState, member: Member): { fleet: FleetState; member: Member; time: bigint; value: bigint }[] {
+function scheduleOf(
+  fleet: FleetState,
+  member: Member,
+): { fleet: FleetState; member: Member; time: bigint; value: bigint }[] {
   return member.series.readings.map(({ time, value }) => ({ fleet, member, time, value }));
 }
 
-async function anchor(world: World, gateway: GatewayState, batch: Batch, sent: ReadonlyMap<string, Sent>): Promise<void> {
+async function anchor(
+  world: World,
+  gateway: GatewayState,
+  batch: Batch,
+  sent: ReadonlyMap<string, Sent>,
+): Promise<void> {
   const index = gateway.range.size;
   const { account } = gateway;
   const args = [account.address, index, toHex(batch.entry)];
@@ -100,7 +119,9 @@ async function anchor(world: World, gateway: GatewayState, batch: Batch, sent: R
 
 function timeOf(world: World, receipt: Receipt): bigint {
   const contract = world.interfaceOf("DataAnchor");
-  const log = receipt.logs.map(({ topics, data }) => contract.parseLog({ topics: [...topics], data })).find((found) => found);
+  const log = receipt.logs
+    .map(({ topics, data }) => contract.parseLog({ topics: [...topics], data }))
+    .find((found) => found);
   return BigInt(log?.args["time"] ?? 0);
 }
 

@@ -1,9 +1,9 @@
 import { deployAll } from "../../deploy/index.js";
-import { schemaIdOf } from "../anchoring/readings.js";
-import { MountainRange } from "../anchoring/mountain-range.js";
 import { purposeOf } from "../analytics/requests.js";
-import { LotTree } from "../identity/lots.js";
+import { MountainRange } from "../anchoring/mountain-range.js";
+import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
+import { LotTree } from "../identity/lots.js";
 import { toHex } from "../internal/bytes.js";
 import { VirtualDevice } from "./devices.js";
 import { deployTarget, GAS_MONEY } from "./fixture.js";
@@ -35,7 +35,13 @@ export async function register(world: World, step: StepOf<"register">): Promise<
   const registrar = world.account(world.actorOfKind("operator"));
   for (const name of step.issuers) {
     const title = world.scenario.actors[name]?.title ?? name;
-    await world.send(registrar, "DeviceRegistry", "registerIssuer", [world.account(name).address, title], "register an issuer");
+    await world.send(
+      registrar,
+      "DeviceRegistry",
+      "registerIssuer",
+      [world.account(name).address, title],
+      "register an issuer",
+    );
   }
   return `${step.issuers.length} makers`;
 }
@@ -47,7 +53,10 @@ export async function enrol(world: World, step: StepOf<"enrol">): Promise<string
     const fleet = await makeFleet(world, name);
     world.fleets.set(name, fleet);
     if (!world.gateways.has(fleet.spec.gateway)) {
-      world.gateways.set(fleet.spec.gateway, { account: world.account(fleet.spec.gateway), range: new MountainRange() });
+      world.gateways.set(fleet.spec.gateway, {
+        account: world.account(fleet.spec.gateway),
+        range: new MountainRange(),
+      });
     }
     const issuer = world.account(fleet.spec.issuer);
     const { DeviceRegistry } = world.addresses;
@@ -100,7 +109,8 @@ async function makeFleet(world: World, name: string): Promise<FleetState> {
   const { scenario, file } = world;
   const spec = scenario.fleets[name];
   const source = spec && scenario.sources[spec.source];
-  if (!spec || !source) throw new ReplayError("ITC_REPLAY_FLEET", `There is no fleet ${name}.`, "Add it to the scenario.");
+  if (!spec || !source)
+    throw new ReplayError("ITC_REPLAY_FLEET", `There is no fleet ${name}.`, "Add it to the scenario.");
   const all = await loadSource(spec.source, source, file);
   const series = all.slice(spec.from ?? 0, spec.count === undefined ? undefined : (spec.from ?? 0) + spec.count);
   if (series.length === 0 || (spec.count !== undefined && series.length < spec.count)) {

@@ -14,7 +14,11 @@ export async function request(world: World, step: StepOf<"request">): Promise<st
   const company = world.account(step.company);
   const source = Object.values(world.scenario.sources).find(({ quantity }) => quantity === step.quantity);
   if (!source) {
-    throw new ReplayError("ITC_REPLAY_QUANTITY", `No source measures ${step.quantity}.`, "Name the quantity of a source.");
+    throw new ReplayError(
+      "ITC_REPLAY_QUANTITY",
+      `No source measures ${step.quantity}.`,
+      "Name the quantity of a source.",
+    );
   }
   const asked: AnalysisRequest = {
     requester: company.address,
@@ -53,15 +57,26 @@ export async function propose(world: World, step: StepOf<"propose">): Promise<st
   const author = world.account(step.by);
   const contributions = await contributionsTo(world, state);
   if (contributions.length < 2) {
-    throw new ReplayError("ITC_REPLAY_COHORT", `Only ${contributions.length} devices fit ${state.name}.`, "Widen its window.");
+    throw new ReplayError(
+      "ITC_REPLAY_COHORT",
+      `Only ${contributions.length} devices fit ${state.name}.`,
+      "Widen its window.",
+    );
   }
   const tree = new AggregateTree(inOrder(contributions));
   const { aggregate } = tree.root;
-  const content = id(JSON.stringify(tree.leaves.map(({ owner, device, sum, count }) => [owner, device, String(sum), String(count)])));
+  const content = id(
+    JSON.stringify(tree.leaves.map(({ owner, device, sum, count }) => [owner, device, String(sum), String(count)])),
+  );
   await world.send(author, "ITC", "approve", [world.addresses.Analytics, state.request.bond], "approve ITC");
   const args = [state.request, aggregate, ...tree.children, content];
   await world.send(author, "Analytics", "propose", args, "propose a result");
-  world.requests.set(state.name, { ...state, status: "proposed", tree, shares: sharesOf(tree.leaves, state.request.reward) });
+  world.requests.set(state.name, {
+    ...state,
+    status: "proposed",
+    tree,
+    shares: sharesOf(tree.leaves, state.request.reward),
+  });
   return `${aggregate.count} readings of ${aggregate.members} devices`;
 }
 
@@ -87,7 +102,13 @@ export async function roll(world: World, step: StepOf<"roll">): Promise<string> 
   const tree = new PayoutTree(earned);
   const content = id(JSON.stringify([...tree.earned].map(([account, amount]) => [account, String(amount)])));
   await world.send(author, "ITC", "approve", [world.addresses.PayoutRoller, await rollBond(world)], "approve ITC");
-  await world.send(author, "PayoutRoller", "roll", [states.map((state) => state.request), tree.root, content], "roll results");
+  await world.send(
+    author,
+    "PayoutRoller",
+    "roll",
+    [states.map((state) => state.request), tree.root, content],
+    "roll results",
+  );
   for (const state of states) world.requests.set(state.name, { ...state, status: "rolled" });
   world.proposedEarnings = earned;
   return `${states.length} results, ${earned.size} accounts`;
@@ -113,7 +134,13 @@ export async function claim(world: World, step: StepOf<"claim">): Promise<string
     if (earned > world.claimed(owner.address)) {
       const { path, siblings } = tree.prove(owner.address);
       const sender = step.by === undefined ? owner : world.account(step.by);
-      await world.send(sender, "PayoutPool", "claim", [owner.address, earned, path, siblings.map(toHex)], "claim a payout");
+      await world.send(
+        sender,
+        "PayoutPool",
+        "claim",
+        [owner.address, earned, path, siblings.map(toHex)],
+        "claim a payout",
+      );
       claims += 1;
     }
     world.tick(1);

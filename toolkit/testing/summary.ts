@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { failureMessage, formatDuration, formatItc, formatNumber, verdictSentence } from "./report-format.js";
 import type { Report } from "./report.js";
+import { failureMessage, formatDuration, formatItc, formatNumber, verdictSentence } from "./report-format.js";
 
 const WIDTH = 100;
 const NAME_WIDTH = 40;

@@ -1,4 +1,4 @@
-import { Interface, type InterfaceAbi } from "ethers";
+import type { Interface, InterfaceAbi } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
 import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
@@ -110,7 +110,9 @@ export class World {
     readonly tick: (n: number) => void,
   ) {
     for (const [name, actor] of Object.entries(scenario.actors)) {
-      const accounts = Array.from({ length: actor.count }, (_, k) => accountOf(secretOf(scenario.seed, `actor:${name}:${k}`)));
+      const accounts = Array.from({ length: actor.count }, (_, k) =>
+        accountOf(secretOf(scenario.seed, `actor:${name}:${k}`)),
+      );
       this.accounts.set(name, accounts);
       for (const { address } of accounts) this.nameOf.set(address, name);
     }

@@ -77,7 +77,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x6080806040523460175760399081601c823930815050f35b5f80fdfe5f80fdfea2646970667358221220bb8853f1d33b355ed6d0adc53fe517a7f21e32a40292c810bd5e82c7bd37541564736f6c63430008250033";
+  const _bytecode = "0x6080806040523460175760109081601c823930815050f35b5f80fdfe5f80fdfea164736f6c6343000825000a";
 
   
       type AggregateTreeConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;

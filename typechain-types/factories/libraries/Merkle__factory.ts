@@ -27,7 +27,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x6080806040523460175760399081601c823930815050f35b5f80fdfe5f80fdfea2646970667358221220a86e07aae0e61f0d7511f62ad4b81f00c8007eef797a7d7587ee6c119149cf6064736f6c63430008250033";
+  const _bytecode = "0x6080806040523460175760109081601c823930815050f35b5f80fdfe5f80fdfea164736f6c6343000825000a";
 
   
       type MerkleConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;

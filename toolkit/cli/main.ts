@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { IotchainError } from "../errors.js";
+import { deploy, replayFile, verifyFile } from "./commands.js";
+
+/** What a signal leaves as exit code, as shells have it. */
+const INTERRUPTED = 130;
+
+function program(): Command {
+  const itc = new Command("itc").description("Devices, their data and what they earn").version("0.1.0").exitOverride();
+  itc.configureHelp({ showGlobalOptions: true });
+  itc
+    .command("replay")
+    .description("play a scenario and leave a report")
+    .argument("<scenario>", "a YAML file, see docs/scenarios.md")
+    .option("--out <folder>", "where the report goes (default: reports/<scenario's name>)")
+    .option(
+      "--rpc <url>",
+      "a node to play on; without it an embedded EVM. The operator's key is read from ITC_OPERATOR_KEY",
+    )
+    .option("--seed <number>", "instead of the scenario's own", wholeNumber)
+    .action(replayFile);
+  itc
+    .command("verify")
+    .description("check one reading with its evidence and a node")
+    .argument("<bundle>", "a file of evidence")
+    .requiredOption("--rpc <url>", "any node of the chain that the bundle names")
+    .action(verifyFile);
+  itc
+    .command("deploy")
+    .description("deploy all contracts, or go on where an earlier run stopped; the key is read from ITC_OPERATOR_KEY")
+    .requiredOption("--rpc <url>", "the node")
+    .option("--out <folder>", "where addresses and ABIs go, by chain id", "deployments")
+    .action(deploy);
+  return itc;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("Expected a whole number from 0 on.");
+  return value;
+}
+
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode;
+      return;
+    }
+    // Somebody's mistake has a code and a way on; anything else is ours, and wants its trace.
+    console.error(error instanceof IotchainError ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+process.once("SIGINT", () => process.exit(INTERRUPTED));
+await main();

@@ -1,0 +1,23 @@
+/**
+ * iotchain: device identity, provable data, payouts. Bytes are `Uint8Array`, amounts and times `bigint` (ITC of 18 decimals, Unix
+ * seconds), addresses checksummed strings.
+ *
+ * @packageDocumentation
+ */
+export * from "./analytics/aggregate-tree.js";
+export * from "./analytics/requests.js";
+export * from "./analytics/shares.js";
+export * from "./anchoring/batches.js";
+export * from "./anchoring/evidence.js";
+export * from "./anchoring/gateway.js";
+export * from "./anchoring/log-reader.js";
+export * from "./anchoring/mountain-range.js";
+export * from "./anchoring/readings.js";
+export * from "./anchoring/verify.js";
+export { IotchainError } from "./errors.js";
+export * from "./identity/digests.js";
+export * from "./identity/keys.js";
+export * from "./identity/lots.js";
+export { climb, leafHash, type MerkleProof, MerkleTree, nodeHash, verify as verifyProof } from "./internal/merkle.js";
+export { decodeRevert, RevertedError, revertDataOf } from "./internal/reverts.js";
+export * from "./payouts/payout-tree.js";

@@ -147,7 +147,7 @@ function analysesSection({ analyses }: Report): Markup | undefined {
   if (analyses.length === 0) return undefined;
   return section(
     "What companies learned",
-    "A company puts a reward in escrow, learns one figure over many devices, and the owners who agreed share the reward.",
+    "A company puts a reward in escrow and learns one figure over many devices; the owners who agreed share it.",
     html`<div class="cards">${analyses.map(analysisCard)}</div>`,
   );
 }

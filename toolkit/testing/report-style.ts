@@ -91,7 +91,8 @@ ol.path { list-style: none; margin: 0; padding: 0; counter-reset: path; }
 ol.path li { counter-increment: path; position: relative; padding: 0 0 22px 46px; }
 ol.path li::before {
   content: counter(path); position: absolute; left: 0; top: 0; width: 28px; height: 28px; border-radius: 50%;
-  background: var(--wash); color: var(--accent); font-weight: 600; font-size: .875rem; line-height: 28px; text-align: center;
+  background: var(--wash); color: var(--accent); font-weight: 600; font-size: .875rem;
+  line-height: 28px; text-align: center;
 }
 ol.path li:not(:last-child)::after {
   content: ""; position: absolute; left: 13.5px; top: 34px; bottom: 6px; width: 1px; background: var(--line);
@@ -123,7 +124,7 @@ footer p { margin: 0 0 4px; }
   body { font-size: 11pt; }
   main, header, footer { max-width: none; padding: 0; }
   section { margin-top: 32pt; }
-  .card, figure, tr, .failure { break-inside: avoid; }
+  .card, figure, tr, li, p, .failure { break-inside: avoid; }
   h2, h3, section > p { break-after: avoid; }
   .figures { grid-template-columns: repeat(6, 1fr); gap: 16px; }
   .figures dd { font-size: 1.15rem; }

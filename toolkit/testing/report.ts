@@ -180,8 +180,8 @@ export interface ReportVerification {
 }
 
 /**
- * Writes `report.json` and `index.html` into `folder`, which is made when missing. Each file is replaced in one move, so
- * a reader sees the old one or the new one and never a part.
+ * Writes `report.json` and `index.html` into `folder`, which is made when missing. Each file is replaced in one move,
+ * so a reader sees the old one or the new one and never a part.
  */
 export async function writeReport(report: Report, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });

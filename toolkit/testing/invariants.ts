@@ -1,12 +1,5 @@
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
-import {
-  Analytics__factory,
-  DataAnchor__factory,
-  DeviceRegistry__factory,
-  ITC__factory,
-  PayoutPool__factory,
-} from "../contracts.js";
 import { toHex } from "../internal/bytes.js";
 import { leafHash, verify } from "../internal/merkle.js";
 import type { Anchored, World } from "./world.js";
@@ -62,7 +55,7 @@ function itcConserved(): Invariant {
       const holders = [...world.ledger.holders()];
       const balances = await Promise.all(holders.map((holder) => balanceOf(world, holder)));
       const sum = balances.reduce((a, b) => a + b, 0n);
-      const supply = await ITC__factory.connect(world.addresses.ITC, world.chain.reader).totalSupply();
+      const supply = await world.contracts.itc.totalSupply();
       return result(holders.length, sum === supply, `${sum} of ${supply} units are accounted for`);
     },
   };
@@ -73,7 +66,7 @@ function bondsCovered(): Invariant {
     name: "Bonds covered",
     description: "The registry holds exactly the bond of every device that is or may still become active.",
     async check(world) {
-      const registry = DeviceRegistry__factory.connect(world.addresses.DeviceRegistry, world.chain.reader);
+      const { registry } = world.contracts;
       let owed = 0n;
       for (const fleet of world.fleets.values()) {
         const id = fleet.lot.idFor(world.account(fleet.spec.issuer).address);
@@ -91,7 +84,7 @@ function escrowCovered(): Invariant {
     name: "Escrow covers what is owed",
     description: "Analytics and the roller hold exactly the rewards and bonds of what is undecided.",
     async check(world) {
-      const bond = await Analytics__factory.connect(world.addresses.Analytics, world.chain.reader).minimumBond();
+      const bond = await world.contracts.analytics.minimumBond();
       let inAnalytics = 0n;
       let inRoller = world.proposedEarnings ? bond : 0n;
       for (const { status, request } of world.requests.values()) {
@@ -116,7 +109,7 @@ function payoutsCovered(): Invariant {
     name: "Payouts covered",
     description: "The pool holds exactly what accounts have earned and not claimed; no unit is lost to rounding.",
     async check(world) {
-      const pool = PayoutPool__factory.connect(world.addresses.PayoutPool, world.chain.reader);
+      const { pool } = world.contracts;
       let owed = 0n;
       for (const [account, earned] of world.earned) owed += earned - (await pool.claimedOf(account));
       const held = await balanceOf(world, world.addresses.PayoutPool);
@@ -133,7 +126,7 @@ function logsGrow(): Invariant {
     description:
       "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
     async check(world) {
-      const anchor = DataAnchor__factory.connect(world.addresses.DataAnchor, world.chain.reader);
+      const { anchor } = world.contracts;
       for (const [name, { account, range }] of world.gateways) {
         const [size] = await anchor.headOf(account.address);
         const root = await anchor.rootOf(account.address);
@@ -175,7 +168,7 @@ function ownersAgree(): Invariant {
     name: "Owners agree",
     description: "Each active device is a token of the owner that its own signature named, and its DID names the same.",
     async check(world) {
-      const registry = DeviceRegistry__factory.connect(world.addresses.DeviceRegistry, world.chain.reader);
+      const { registry } = world.contracts;
       let checked = 0;
       for (const fleet of world.fleets.values()) {
         for (const { device, owner } of fleet.members) {
@@ -207,7 +200,7 @@ async function failureOf(
   const { address } = gateway.account;
   const height = peakHeight(BigInt(index), BigInt(gateway.range.size));
   const key = `${address}:${height}`;
-  const anchor = DataAnchor__factory.connect(world.addresses.DataAnchor, world.chain.reader);
+  const { anchor } = world.contracts;
   const peak = peaks.get(key) ?? anchor.peakOf(address, height);
   peaks.set(key, peak);
   const entry = entryLeaf(batch.entry, time);
@@ -221,7 +214,7 @@ async function failureOf(
 }
 
 function balanceOf(world: World, account: string): Promise<bigint> {
-  return ITC__factory.connect(world.addresses.ITC, world.chain.reader).balanceOf(account);
+  return world.contracts.itc.balanceOf(account);
 }
 
 function result(checked: number, holds: boolean, failure: string): { checked: number; failure?: string } {

@@ -3,7 +3,6 @@ import { AggregateTree, type Contribution, inOrder } from "../analytics/aggregat
 import { type AnalysisRequest, OPERATIONS, purposeOf, requestIdOf } from "../analytics/requests.js";
 import { sharesOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
-import { Analytics__factory, ConsentRegistry__factory } from "../contracts.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { addEarnings, PayoutTree } from "../payouts/payout-tree.js";
 import type { StepOf } from "./scenario-schema.js";
@@ -150,7 +149,7 @@ export async function claim(world: World, step: StepOf<"claim">): Promise<string
 
 /** What every eligible device brings: its anchored readings of the schema, in the window, with its owner's consent at the time of the request. */
 async function contributionsTo(world: World, { request: asked, requestedAt }: RequestState): Promise<Contribution[]> {
-  const consents = ConsentRegistry__factory.connect(world.addresses.ConsentRegistry, world.chain.reader);
+  const { consents } = world.contracts;
   const agreed = new Map<string, boolean>();
   const byDevice = new Map<string, Contribution>();
   for (const { reading, measurement, member, fleet } of world.anchored) {
@@ -166,5 +165,5 @@ async function contributionsTo(world: World, { request: asked, requestedAt }: Re
 }
 
 async function rollBond(world: World): Promise<bigint> {
-  return Analytics__factory.connect(world.addresses.Analytics, world.chain.reader).minimumBond();
+  return world.contracts.analytics.minimumBond();
 }

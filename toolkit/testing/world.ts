@@ -1,4 +1,4 @@
-import type { Interface, InterfaceAbi } from "ethers";
+import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
 import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
@@ -75,16 +75,26 @@ export interface Verification {
   readonly failures: string[];
 }
 
+// Made once: parsing an ABI takes longer than sending what it encodes.
 const interfaces = {
-  Analytics: bindings.Analytics__factory,
-  Authority: bindings.Authority__factory,
-  ConsentRegistry: bindings.ConsentRegistry__factory,
-  DataAnchor: bindings.DataAnchor__factory,
-  DeviceRegistry: bindings.DeviceRegistry__factory,
-  ITC: bindings.ITC__factory,
-  PayoutPool: bindings.PayoutPool__factory,
-  PayoutRoller: bindings.PayoutRoller__factory,
-} satisfies Record<string, { abi: InterfaceAbi }>;
+  Analytics: bindings.Analytics__factory.createInterface(),
+  ConsentRegistry: bindings.ConsentRegistry__factory.createInterface(),
+  DataAnchor: bindings.DataAnchor__factory.createInterface(),
+  DeviceRegistry: bindings.DeviceRegistry__factory.createInterface(),
+  ITC: bindings.ITC__factory.createInterface(),
+  PayoutPool: bindings.PayoutPool__factory.createInterface(),
+  PayoutRoller: bindings.PayoutRoller__factory.createInterface(),
+};
+
+/** The contracts that a replay reads, bound to its chain. */
+export interface Contracts {
+  readonly analytics: bindings.Analytics;
+  readonly anchor: bindings.DataAnchor;
+  readonly consents: bindings.ConsentRegistry;
+  readonly itc: bindings.ITC;
+  readonly pool: bindings.PayoutPool;
+  readonly registry: bindings.DeviceRegistry;
+}
 
 /** Everything that a replay knows: the chain, the actors with their keys, and what they believe the state to be. */
 export class World {
@@ -100,7 +110,7 @@ export class World {
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */
   proposedEarnings: ReadonlyMap<string, bigint> | undefined;
-  private deployed: { addresses: Addresses; digests: Digests } | undefined;
+  private deployed: { addresses: Addresses; digests: Digests; contracts: Contracts } | undefined;
 
   constructor(
     readonly scenario: Scenario,
@@ -127,13 +137,27 @@ export class World {
     return this.require(this.deployed).digests;
   }
 
+  get contracts(): Contracts {
+    return this.require(this.deployed).contracts;
+  }
+
   get isDeployed(): boolean {
     return this.deployed !== undefined;
   }
 
   /** Takes note of where the contracts are. */
   setAddresses(addresses: Addresses): void {
-    this.deployed = { addresses, digests: new Digests({ chainId: this.chain.id, registry: addresses.DeviceRegistry }) };
+    const { reader, id } = this.chain;
+    const digests = new Digests({ chainId: id, registry: addresses.DeviceRegistry });
+    const contracts = {
+      analytics: bindings.Analytics__factory.connect(addresses.Analytics, reader),
+      anchor: bindings.DataAnchor__factory.connect(addresses.DataAnchor, reader),
+      consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
+      itc: bindings.ITC__factory.connect(addresses.ITC, reader),
+      pool: bindings.PayoutPool__factory.connect(addresses.PayoutPool, reader),
+      registry: bindings.DeviceRegistry__factory.connect(addresses.DeviceRegistry, reader),
+    };
+    this.deployed = { addresses, digests, contracts };
     for (const [name, address] of Object.entries(addresses)) this.nameOf.set(address, name);
   }
 
@@ -194,7 +218,7 @@ export class World {
   }
 
   interfaceOf(contract: keyof typeof interfaces): Interface {
-    return interfaces[contract].createInterface();
+    return interfaces[contract];
   }
 
   private require<T>(value: T | undefined): T {

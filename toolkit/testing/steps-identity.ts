@@ -75,6 +75,7 @@ export async function activate(world: World, step: StepOf<"activate">): Promise<
     const fleet = world.fleet(name);
     for (const member of fleet.members) {
       await activateOne(world, fleet, member);
+      world.activated.push(member);
       world.tick(1);
     }
     devices += fleet.members.length;

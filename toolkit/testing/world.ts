@@ -103,6 +103,7 @@ export class World {
   readonly nameOf = new Map<string, string>();
   readonly fleets = new Map<string, FleetState>();
   readonly gateways = new Map<string, GatewayState>();
+  readonly activated: Member[] = [];
   readonly anchored: Anchored[] = [];
   readonly requests = new Map<string, RequestState>();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };

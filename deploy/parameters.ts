@@ -22,5 +22,5 @@ export type Parameters = z.infer<typeof Parameters>;
 /** The parameters of a chain: its own row of parameters.json, else the default. */
 export function parametersOf(chainId: bigint): Parameters {
   const rows: Record<string, unknown> = table;
-  return Parameters.parse(rows[chainId.toString()] ?? rows["default"]);
+  return Parameters.parse(rows[chainId.toString()] ?? rows.default);
 }

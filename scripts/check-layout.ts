@@ -35,16 +35,17 @@ const TOOLKIT_ROOMS: Arrows = {
   billing: [...SHARED, "identity"],
   analytics: [...SHARED, "anchoring", "identity", "payouts"],
   payouts: SHARED,
-  testing: [...SHARED, ...DOMAIN, "index", "deploy"],
-  cli: [...SHARED, ...DOMAIN, "index", "testing", "deploy"],
+  testing: [...SHARED, ...DOMAIN, "reverts", "index", "deploy"],
+  cli: [...SHARED, ...DOMAIN, "reverts", "index", "testing", "deploy"],
 };
 
 // The files that stand beside toolkit's rooms.
 const TOOLKIT_FILES: Arrows = {
-  index: [...SHARED, ...DOMAIN],
+  index: [...SHARED, ...DOMAIN, "reverts"],
   errors: [],
   contracts: ["errors", "internal", "typechain-types"],
   addresses: ["errors", "internal"],
+  reverts: ["contracts", "errors"],
 };
 
 const DEPLOY = ["contracts", "addresses", "errors", "internal"];

@@ -19,5 +19,5 @@ export * from "./identity/digests.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";
 export { climb, leafHash, type MerkleProof, MerkleTree, nodeHash, verify as verifyProof } from "./internal/merkle.js";
-export { decodeRevert, RevertedError, revertDataOf } from "./internal/reverts.js";
 export * from "./payouts/payout-tree.js";
+export { decodeRevert, RevertedError, revertDataOf } from "./reverts.js";

@@ -12,17 +12,6 @@ library DeviceSigner {
     address private constant P256_PRECOMPILE = address(0x100);
     uint256 private constant HALF_P256_ORDER = 0x7FFFFFFF800000007FFFFFFFFFFFFFFFDE737D56D38BCF4279DCE5617E3192A8;
 
-    /// @notice The id that a signer commits to, whatever its kind.
-    function idOf(bytes calldata signer) internal pure returns (DeviceId) {
-        if (signer.length == 20) return DeviceId.wrap(address(bytes20(signer)));
-        return DeviceId.wrap(address(uint160(uint256(keccak256(signer[20:])))));
-    }
-
-    /// @notice The leaf of a device in its maker's tree: keccak256(0x00 ‖ kind ‖ id).
-    function leafOf(KeyKind kind, DeviceId device) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bytes1(0x00), kind, DeviceId.unwrap(device)));
-    }
-
     /// @notice Whether `signature` over `digest` is the signer's. High-s signatures are not.
     /// @dev An account with code is still asked for a plain signature: an EIP-7702 delegation must not change who a device is.
     function verify(bytes calldata signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
@@ -38,17 +27,32 @@ library DeviceSigner {
             IERC7913SignatureVerifier.verify.selector;
     }
 
-    /// @dev Asks the P-256 precompile (EIP-7951) itself: 4,000 gas less than by way of the verifier, which decides wherever this says
-    ///      no, since a chain without the precompile can't say yes. It takes high-s signatures, which we don't.
-    function _verifiesNatively(bytes calldata signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
-        if (signature.length != 64 || uint256(bytes32(signature[32:])) > HALF_P256_ORDER) return false;
-        (, bytes memory answer) = P256_PRECOMPILE.staticcall(abi.encodePacked(digest, signature, signer[20:]));
-        return answer.length == 32 && bytes32(answer) == bytes32(uint256(1));
+    /// @notice The id that a signer commits to, whatever its kind.
+    function idOf(bytes calldata signer) internal pure returns (DeviceId) {
+        if (signer.length == 20) return DeviceId.wrap(address(bytes20(signer)));
+        return DeviceId.wrap(address(uint160(uint256(keccak256(signer[20:])))));
+    }
+
+    /// @notice The leaf of a device in its maker's tree: keccak256(0x00 ‖ kind ‖ id).
+    function leafOf(KeyKind kind, DeviceId device) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x00), kind, DeviceId.unwrap(device)));
     }
 
     /// @notice The Multikey form of a P-256 key: 0x8024 (the varint of multicodec p256-pub) ‖ compressed point.
     function multikeyOf(bytes calldata signer) internal pure returns (bytes memory) {
         bytes1 parity = uint8(signer[83]) & 1 == 1 ? bytes1(0x03) : bytes1(0x02);
         return abi.encodePacked(bytes2(0x8024), parity, signer[20:52]);
+    }
+
+    /// @dev Asks the P-256 precompile (EIP-7951) itself: 4,000 gas less than by way of the verifier, which decides wherever this says
+    ///      no, since a chain without the precompile can't say yes. It takes high-s signatures, which we don't.
+    function _verifiesNatively(
+        bytes calldata signer,
+        bytes32 digest,
+        bytes calldata signature
+    ) private view returns (bool) {
+        if (signature.length != 64 || uint256(bytes32(signature[32:])) > HALF_P256_ORDER) return false;
+        (, bytes memory answer) = P256_PRECOMPILE.staticcall(abi.encodePacked(digest, signature, signer[20:]));
+        return answer.length == 32 && bytes32(answer) == bytes32(uint256(1));
     }
 }

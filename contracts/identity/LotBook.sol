@@ -10,6 +10,14 @@ import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 /// @title The registry's book of issuers, lots and bonds
 /// @dev Holds all ITC of the registry: for each lot, `bond` for every device that is or may still become active.
 abstract contract LotBook is IDeviceRegistry, AccessManaged {
+    /// @dev `Thinned` lots have devices revoked, which activation must look for: a slot that other lots are spared.
+    enum LotState {
+        None,
+        Open,
+        Thinned,
+        Revoked
+    }
+
     /// @dev One slot.
     struct Issuer {
         address account;
@@ -25,14 +33,6 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         uint8 assurance;
         LotState state;
         uint88 bond;
-    }
-
-    /// @dev `Thinned` lots have devices revoked, which activation must look for: a slot that other lots are spared.
-    enum LotState {
-        None,
-        Open,
-        Thinned,
-        Revoked
     }
 
     IERC20 private immutable TOKEN;
@@ -113,7 +113,14 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         returns (address issuer, uint64 size, uint64 activated, uint256 bond, uint8 assurance, bool revoked)
     {
         Lot storage lot = _lots[id];
-        return (_issuers[lot.issuer].account, lot.size, lot.activated, lot.bond, lot.assurance, lot.state == LotState.Revoked);
+        return (
+            _issuers[lot.issuer].account,
+            lot.size,
+            lot.activated,
+            lot.bond,
+            lot.assurance,
+            lot.state == LotState.Revoked
+        );
     }
 
     /// @inheritdoc IDeviceRegistry

@@ -44,8 +44,9 @@ export class Batch {
     if (!schema) throw new RangeError("A batch needs a reading.");
     this.tree = new MerkleTree(readings.map((reading) => leafHash(digests.reading(reading))));
     const times = readings.map(({ time }) => time);
-    const first = times.reduce((a, b) => (a < b ? a : b));
-    const last = times.reduce((a, b) => (a > b ? a : b));
+    times.sort((a, b) => Number(a - b));
+    const [first = 0n] = times;
+    const last = times.at(-1) ?? first;
     this.header = { root: this.tree.root, count: BigInt(readings.length), first, last, schema };
     this.entry = entryOf(this.header);
   }

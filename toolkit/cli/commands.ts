@@ -82,7 +82,7 @@ function checkedUrl(url: string): string {
 }
 
 function operatorFromEnvironment(): Account {
-  const key = process.env["ITC_OPERATOR_KEY"] ?? "";
+  const key = process.env.ITC_OPERATOR_KEY ?? "";
   if (!/^0x[0-9a-fA-F]{64}$/.test(key)) {
     throw new UsageError(
       "ITC_CLI_KEY",

@@ -8,7 +8,7 @@ import {
   Wallet,
 } from "ethers";
 import { IotchainError } from "../errors.js";
-import { decodeRevert, RevertedError, revertDataOf } from "../internal/reverts.js";
+import { decodeRevert, RevertedError, revertDataOf } from "../reverts.js";
 
 /** Something about the chain that the harness can't go on with. */
 export class ChainError extends IotchainError {}

@@ -118,7 +118,7 @@ function dataSection({ data }: Report): Markup | undefined {
   const map = largestMap(data.stations);
   return section(
     "The data",
-    "Recorded readings, replayed by devices that each sign with a key of their own.",
+    "Readings of public data sets, replayed by devices that each sign with a key of their own.",
     html`<div class="${map !== undefined && charts.length > 0 ? "pair" : "cards"}">
         ${map}${charts.length > 0 && html`<div class="stack">${charts}</div>`}
       </div>

@@ -122,7 +122,7 @@ function timeOf(world: World, receipt: Receipt): bigint {
   const log = receipt.logs
     .map(({ topics, data }) => contract.parseLog({ topics: [...topics], data }))
     .find((found) => found);
-  return BigInt(log?.args["time"] ?? 0);
+  return BigInt(log?.args.time ?? 0);
 }
 
 /** A sample that the seed fixes, none twice. */

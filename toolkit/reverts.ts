@@ -1,6 +1,6 @@
 import { type ErrorDescription, Interface, isError } from "ethers";
-import * as bindings from "../contracts.js";
-import { IotchainError } from "../errors.js";
+import * as bindings from "./contracts.js";
+import { IotchainError } from "./errors.js";
 
 /** A transaction or call that a contract refused; `error` is the contract's own, by name. */
 export class RevertedError extends IotchainError {

@@ -69,7 +69,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
 
     /// @inheritdoc IDeviceRegistry
     function activate(
-        LotId lot,
+        LotId id,
         bytes calldata signer,
         address owner,
         uint64 deadline,
@@ -81,16 +81,18 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         require(block.timestamp <= deadline, DeviceRegistryExpired(deadline));
         KeyKind kind = _kindOf(signer);
         DeviceId device = DeviceSigner.idOf(signer);
-        _checkEndorsement(lot, device, Merkle.climb(DeviceSigner.leafOf(kind, device), path, proof));
+        bytes32 root = Merkle.climb(DeviceSigner.leafOf(kind, device), path, proof);
+        Lot storage lot = _checkEndorsement(id, device, root);
         require(
-            DeviceSigner.verify(signer, activationDigest(device, lot, owner, deadline), signature),
+            DeviceSigner.verify(signer, activationDigest(device, id, owner, deadline), signature),
             DeviceRegistryInvalidSignature(device)
         );
 
         // Effects
+        ++lot.activated;
         _record(lot, device, kind, owner);
         if (kind == KeyKind.P256) _noteKey(device, signer);
-        emit DeviceActivated(lot, device, owner, kind);
+        emit DeviceActivated(id, device, owner);
 
         // Interactions: `owner` may be a contract that is asked whether it takes the token. Its code sees the device as active.
         _safeMint(owner, _tokenIdOf(device));
@@ -203,21 +205,17 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         if (record.state == DeviceState.Active) _noteOwner(device, record, to);
     }
 
-    /// @dev Counts the device in its lot, writes its one slot, and begins its chain of ERC-1056 changes.
-    function _record(LotId id, DeviceId device, KeyKind kind, address owner) private {
-        Lot storage lot = _lotAt(id);
-        ++lot.activated;
-        uint40 now_ = uint40(block.timestamp);
-        _devices[device] = Device(
-            DeviceState.Active,
-            kind,
-            lot.assurance,
-            now_,
-            now_,
-            0,
-            lot.number,
-            uint64(block.number)
-        );
+    /// @dev Writes the device's one slot, and begins its chain of ERC-1056 changes.
+    function _record(Lot storage lot, DeviceId device, KeyKind kind, address owner) private {
+        // Field by field: the optimiser makes one store of it, of a whole struct it makes eight.
+        Device storage record = _devices[device];
+        record.state = DeviceState.Active;
+        record.kind = kind;
+        record.assurance = lot.assurance;
+        record.activatedAt = uint40(block.timestamp);
+        record.ownedSince = uint40(block.timestamp);
+        record.lotNumber = lot.number;
+        record.changed = uint64(block.number);
         emit DIDOwnerChanged(DeviceId.unwrap(device), owner, 0);
     }
 
@@ -238,8 +236,9 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
     }
 
     /// @dev Everything about the lot and the device that must hold before its signature is looked at.
-    function _checkEndorsement(LotId id, DeviceId device, bytes32 root) private view {
-        (Lot storage lot, address issuer) = _requireOpenLot(id);
+    function _checkEndorsement(LotId id, DeviceId device, bytes32 root) private view returns (Lot storage lot) {
+        address issuer;
+        (lot, issuer) = _requireOpenLot(id);
         require(LotId.unwrap(lotIdOf(issuer, root)) == LotId.unwrap(id), DeviceRegistryInvalidProof(device, id));
         if (lot.state == LotState.Thinned) {
             require(!_revokedInLot[id][device], DeviceRegistryDeviceRevoked(device, id));

@@ -25,7 +25,7 @@ interface IDeviceRegistry {
     event LotRevoked(LotId indexed lot, uint256 refund);
     /// @notice A device went live.
     /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1.
-    event DeviceActivated(LotId indexed lot, DeviceId indexed device, address indexed owner, KeyKind kind);
+    event DeviceActivated(LotId indexed lot, DeviceId indexed device, address indexed owner);
     /// @notice The issuer no longer vouches for the device; its signatures count for nothing from here on.
     event DeviceRevoked(LotId indexed lot, DeviceId indexed device);
     /// @notice Lots to come need at least this bond a device.
@@ -82,7 +82,7 @@ interface IDeviceRegistry {
     function revokeDevice(LotId lot, DeviceId device) external;
 
     /// @notice Brings a device to life. Anyone may send it: the device's signature names the owner, so the sender gains nothing.
-    /// @param lot The lot that endorses the device.
+    /// @param id The lot that endorses the device.
     /// @param signer The device's ERC-7913 signer: 20 bytes of a secp256k1 account, or the P-256 verifier ‖ x ‖ y (84 bytes).
     /// @param owner Receives the device as a token. A contract must accept ERC-721 tokens, and is asked after all else is done.
     /// @param deadline Last second at which the signature counts.
@@ -94,7 +94,7 @@ interface IDeviceRegistry {
     /// DeviceRegistryDeviceKnown, DeviceRegistryInvalidSignature, ERC721InvalidReceiver.
     /// Events: DeviceActivated, Transfer, DIDOwnerChanged, and DIDAttributeChanged with the key for P-256.
     function activate(
-        LotId lot,
+        LotId id,
         bytes calldata signer,
         address owner,
         uint64 deadline,

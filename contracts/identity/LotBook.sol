@@ -139,10 +139,6 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
         return LotId.wrap(keccak256(abi.encode(issuer, root)));
     }
 
-    function _lotAt(LotId id) internal view returns (Lot storage) {
-        return _lots[id];
-    }
-
     function _lotIdOf(uint40 number) internal view returns (LotId) {
         return _lotByNumber[number];
     }
@@ -150,9 +146,8 @@ abstract contract LotBook is IDeviceRegistry, AccessManaged {
     /// @dev The lot and its issuer, if it may activate devices now.
     function _requireOpenLot(LotId id) internal view returns (Lot storage lot, address account) {
         lot = _lots[id];
-        LotState state = lot.state;
-        require(state != LotState.None, DeviceRegistryLotUnknown(id));
-        require(state != LotState.Revoked, DeviceRegistryLotRevoked(id));
+        require(lot.state != LotState.None, DeviceRegistryLotUnknown(id));
+        require(lot.state != LotState.Revoked, DeviceRegistryLotRevoked(id));
         Issuer storage issuer = _issuers[lot.issuer];
         account = issuer.account;
         require(!issuer.revoked, DeviceRegistryIssuerNotRegistered(account));

@@ -5,6 +5,9 @@ pragma solidity 0.8.37;
 /// @notice A leaf is keccak256(0x00 ‖ data), a node keccak256(0x01 ‖ left ‖ right): nothing can be both, so the 64 bytes of a node's
 ///         children are never accepted as a leaf. Trees of any size have the shape of RFC 9162: a lone right-most node moves up.
 library Merkle {
+    /// @dev The path is shifted by five bits below; none may fall off.
+    uint256 private constant MAX_SIBLINGS = 250;
+
     error MerklePathTooLong(uint256 path, uint256 siblings);
 
     /// @notice The hash of a leaf that holds one word.
@@ -32,9 +35,13 @@ library Merkle {
     ///        the index of the leaf.
     /// @param siblings From the lowest level up.
     /// @return root The root that the proof leads to.
-    /// Errors: MerklePathTooLong for a bit beyond the last sibling, so that each position has one spelling.
+    /// Errors: MerklePathTooLong for a bit beyond the last sibling, so that each position has one spelling, and for more siblings than
+    /// any tree has levels.
     function climb(bytes32 hash, uint256 path, bytes32[] calldata siblings) internal pure returns (bytes32 root) {
-        require(path >> siblings.length == 0, MerklePathTooLong(path, siblings.length));
+        require(
+            siblings.length <= MAX_SIBLINGS && path >> siblings.length == 0,
+            MerklePathTooLong(path, siblings.length)
+        );
         root = hash;
         // Assembly for the same reason as in `node`, and to read the siblings from calldata without bounds checks.
         // solhint-disable-next-line no-inline-assembly
@@ -42,13 +49,14 @@ library Merkle {
             let free := mload(0x40)
             let pair := add(free, 1)
             mstore8(free, 1)
+            path := shl(5, path)
             let end := add(siblings.offset, shl(5, siblings.length))
             for {
                 let at := siblings.offset
             } lt(at, end) {
                 at := add(at, 32)
             } {
-                let place := shl(5, and(path, 1))
+                let place := and(path, 32)
                 mstore(add(pair, place), root)
                 mstore(add(pair, xor(place, 32)), calldataload(at))
                 root := keccak256(free, 65)

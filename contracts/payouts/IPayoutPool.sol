@@ -7,8 +7,6 @@ pragma solidity ^0.8.26;
 interface IPayoutPool {
     /// @notice A new root holds from here on, and `amount` ITC came in for it.
     event EpochPublished(uint64 indexed epoch, bytes32 root, uint256 amount);
-    /// @notice `account` was paid `amount` ITC.
-    event Claimed(address indexed account, uint256 amount);
 
     error PayoutPoolNotManager(address sender);
     error PayoutPoolInvalidProof(address account, uint256 earned);
@@ -23,7 +21,8 @@ interface IPayoutPool {
     /// @param earned ITC that the present root grants the account in all epochs together.
     /// @param path Which side each sibling is on, see `Merkle.climb`.
     /// @param proof The siblings from the leaf, keccak256(0x00 ‖ account ‖ earned), to the root.
-    /// Errors: PayoutPoolInvalidProof, PayoutPoolNothingToClaim. Event: Claimed.
+    /// @dev No event of its own: nothing leaves the pool but by a claim, so ITC's Transfer from the pool says all, 1,400 gas cheaper.
+    /// Errors: PayoutPoolInvalidProof, PayoutPoolNothingToClaim, MerklePathTooLong. Event: ITC's Transfer.
     function claim(address account, uint256 earned, uint256 path, bytes32[] calldata proof) external;
 
     /// @notice ITC paid to an account so far.

@@ -46,11 +46,9 @@ contract PayoutPool is IPayoutPool {
 
         // Effects
         _claimed[account] = earned;
-        uint256 amount = earned - claimed;
-        emit Claimed(account, amount);
 
-        // Interactions
-        TOKEN.transfer(account, amount);
+        // Interactions: the token's Transfer from this pool is the event.
+        TOKEN.transfer(account, earned - claimed);
     }
 
     /// @inheritdoc IPayoutPool

@@ -48,7 +48,7 @@ describe("DataAnchor", () => {
       await expect(call).to.emit(world.anchor, "EntryAppended");
       const time = BigInt(await world.networkHelpers.time.latest());
       const [log] = await world.anchor.queryFilter(world.anchor.filters.EntryAppended(publisher().address));
-      expect(log?.args.toArray()).to.deep.equal([publisher().address, 0n, toHex(entryOf(0)), time]);
+      expect([...(log?.args ?? [])]).to.deep.equal([publisher().address, 0n, toHex(entryOf(0)), time]);
       expect(await world.anchor.headOf(publisher().address)).to.deep.equal([1n, time]);
       expect(await world.anchor.rootOf(publisher().address)).to.equal(toHex(entryLeaf(entryOf(0), time)));
     });

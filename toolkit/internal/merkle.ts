@@ -1,4 +1,4 @@
-import { concat, keccak256, sameBytes } from "./bytes.js";
+import { keccak256, sameBytes } from "./bytes.js";
 
 const LEAF = Uint8Array.of(0x00);
 const NODE = Uint8Array.of(0x01);
@@ -44,7 +44,8 @@ export class MerkleTree {
 
   /** @param leaves Leaf hashes of 32 bytes, in order; at least one. */
   constructor(leaves: readonly Uint8Array[] | Uint8Array) {
-    const bottom = leaves instanceof Uint8Array ? leaves : concat(...leaves);
+    // Not concat(...): a million leaves are too many arguments.
+    const bottom = leaves instanceof Uint8Array ? leaves : new Uint8Array(Buffer.concat(leaves));
     if (bottom.length === 0 || bottom.length % 32 !== 0)
       throw new RangeError("A Merkle tree needs whole leaves of 32 bytes.");
     this.size = bottom.length / 32;

@@ -50,9 +50,9 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
   
     export namespace DeviceActivatedEvent {
-      export type InputTuple = [lot: BytesLike, device: AddressLike, owner: AddressLike, kind: BigNumberish];
-      export type OutputTuple = [lot: string, device: string, owner: string, kind: bigint];
-      export interface OutputObject {lot: string, device: string, owner: string, kind: bigint };
+      export type InputTuple = [lot: BytesLike, device: AddressLike, owner: AddressLike];
+      export type OutputTuple = [lot: string, device: string, owner: string];
+      export interface OutputObject {lot: string, device: string, owner: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -168,7 +168,7 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     
     activate: TypedContractMethod<
-      [lot: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >
@@ -306,7 +306,7 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'activate'): TypedContractMethod<
-      [lot: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >;
@@ -401,7 +401,7 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 
     filters: {
       
-      'DeviceActivated(bytes32,address,address,uint8)': TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
+      'DeviceActivated(bytes32,address,address)': TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
       DeviceActivated: TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
     
 

@@ -9,7 +9,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   export interface PayoutPoolInterface extends Interface {
     getFunction(nameOrSignature: "claim" | "claimedOf" | "currentEpoch" | "manager" | "publish"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Claimed" | "EpochPublished"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "EpochPublished"): EventFragment;
 
     encodeFunctionData(functionFragment: 'claim', values: [AddressLike, BigNumberish, BigNumberish, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimedOf', values: [AddressLike]): string;
@@ -25,18 +25,6 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
   }
 
   
-    export namespace ClaimedEvent {
-      export type InputTuple = [account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [account: string, amount: bigint];
-      export interface OutputObject {account: string, amount: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
     export namespace EpochPublishedEvent {
       export type InputTuple = [epoch: BigNumberish, root: BytesLike, amount: BigNumberish];
       export type OutputTuple = [epoch: bigint, root: string, amount: bigint];
@@ -151,15 +139,10 @@ getFunction(nameOrSignature: 'publish'): TypedContractMethod<
       'nonpayable'
     >;
 
-    getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
-getEvent(key: 'EpochPublished'): TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
+    getEvent(key: 'EpochPublished'): TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
 
     filters: {
       
-      'Claimed(address,uint256)': TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
-      Claimed: TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
-    
-
       'EpochPublished(uint64,bytes32,uint256)': TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
       EpochPublished: TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
     

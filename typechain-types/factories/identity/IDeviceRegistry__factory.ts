@@ -222,12 +222,6 @@
         "internalType": "address",
         "name": "owner",
         "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum KeyKind",
-        "name": "kind",
-        "type": "uint8"
       }
     ],
     "name": "DeviceActivated",
@@ -363,7 +357,7 @@
     "inputs": [
       {
         "internalType": "LotId",
-        "name": "lot",
+        "name": "id",
         "type": "bytes32"
       },
       {

@@ -289,12 +289,6 @@
         "internalType": "address",
         "name": "owner",
         "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum KeyKind",
-        "name": "kind",
-        "type": "uint8"
       }
     ],
     "name": "DeviceActivated",
@@ -430,7 +424,7 @@
     "inputs": [
       {
         "internalType": "LotId",
-        "name": "lot",
+        "name": "id",
         "type": "bytes32"
       },
       {

@@ -1,0 +1,110 @@
+import { AbiCoder, keccak256 } from "ethers";
+import { entryLeaf, MountainRange } from "../toolkit/anchoring/mountain-range.js";
+import { DataAnchor__factory, DeviceRegistry__factory, ITC__factory } from "../toolkit/contracts.js";
+import { Digests } from "../toolkit/identity/digests.js";
+import { type DeviceId, type DeviceKey, deviceKey, type PublicKey, signerOf } from "../toolkit/identity/keys.js";
+import { LotTree } from "../toolkit/identity/lots.js";
+import { fromHex, toHex } from "../toolkit/internal/bytes.js";
+import { secretOf } from "../toolkit/testing/fixture.js";
+import type { Bench, Measured } from "./rig.js";
+
+const MILLION = 1_000_000;
+const BOND = 10n ** 18n;
+const NEVER = 4_000_000_000n;
+
+/** Enrols a lot of a million and activates one device of each kind, whose owner has others already. */
+export async function measureIdentity(bench: Bench): Promise<Measured[]> {
+  const { operator, addresses } = bench;
+  const { abi } = DeviceRegistry__factory;
+  const maker = await bench.account("maker");
+  const owner = await bench.account("owner");
+  const registry = addresses.DeviceRegistry;
+  await bench.send(operator, addresses.ITC, ITC__factory.abi, "transfer", [maker.address, 3_000_000n * BOND]);
+  await bench.send(maker, addresses.ITC, ITC__factory.abi, "approve", [registry, 2n ** 256n - 1n]);
+  await bench.send(operator, registry, abi, "registerIssuer", [maker.address, "Maker"]);
+  // The first lot ever also pays for the registry's first balance; a maker's next lot is what is meant.
+  await bench.send(maker, registry, abi, "enrolLot", [secretOf(1, "another lot"), 10, 2, BOND]);
+
+  const keys = [keyOf("secp256k1", 0), keyOf("secp256k1", 1), keyOf("p256", 2)] as const;
+  const lot = lotOfMillion(keys);
+  const enrolled = await bench.send(maker, registry, abi, "enrolLot", [lot.root, MILLION, 2, BOND]);
+  const activate = (key: DeviceKey) => activation(bench, lot, lot.idFor(maker.address), key, owner.address);
+  await bench.send(operator, registry, abi, "activate", activate(keys[0]));
+  const secp256k1 = await bench.send(operator, registry, abi, "activate", activate(keys[1]));
+  const p256 = await bench.send(operator, registry, abi, "activate", activate(keys[2]));
+  return [
+    { id: "identity.enrolLot", gas: enrolled },
+    { id: "identity.activate.secp256k1", gas: secp256k1 },
+    { id: "identity.activate.p256", gas: p256 },
+  ];
+}
+
+/** Appends 1,024 entries to a new log, and proves entries of one of a million. */
+export async function measureAnchoring(bench: Bench): Promise<Measured[]> {
+  const { abi } = DataAnchor__factory;
+  const anchor = bench.addresses.DataAnchor;
+  const publisher = await bench.account("publisher");
+  let sum = 0;
+  for (let k = 0; k < 1024; k++) {
+    const entry = secretOf(1, `entry ${k}`);
+    sum += await bench.send(publisher, anchor, abi, "append", [publisher.address, k, entry]);
+  }
+  return [
+    { id: "anchoring.append.mean1024", gas: Math.round(sum / 1024) },
+    { id: "anchoring.verifyEntry.1M", gas: await verifyInMillion(bench) },
+  ];
+}
+
+/** Puts the peaks of a log of a million where appends would have left them, and asks for the entry with the longest proof. */
+async function verifyInMillion({ addresses, chain, rpc }: Bench): Promise<number> {
+  const publisher = `0x${"ab".repeat(20)}`;
+  const time = 1_800_000_000n;
+  const entryOf = (k: number): Uint8Array => fromHex(k.toString(16).padStart(64, "0"));
+  const range = new MountainRange();
+  for (let k = 0; k < MILLION; k++) range.append(entryLeaf(entryOf(k), time));
+  const base = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [publisher, 0])));
+  const put = (slot: bigint, value: string) =>
+    rpc("hardhat_setStorageAt", [addresses.DataAnchor, `0x${slot.toString(16)}`, value]);
+  await put(base, `0x${((time << 64n) | BigInt(MILLION)).toString(16).padStart(64, "0")}`);
+  for (let height = 0; height < 20; height++) {
+    const peak = range.peak(height);
+    if (peak) await put(base + 1n + BigInt(height), toHex(peak));
+  }
+  const contract = DataAnchor__factory.connect(addresses.DataAnchor, chain.reader);
+  const said = [publisher, 12_345, time, entryOf(12_345), range.prove(12_345)] as const;
+  if (!(await contract.verifyEntry(...said))) throw new Error("The entry of the planted log isn't proved.");
+  const whole = await contract.verifyEntry.estimateGas(...said);
+  return Number(whole - intrinsicOf(fromHex(contract.interface.encodeFunctionData("verifyEntry", [...said]))));
+}
+
+/** What a transaction costs before its first instruction: 21,000, and 4 or 16 a byte of calldata (EIP-2028). */
+function intrinsicOf(data: Uint8Array): bigint {
+  return 21_000n + data.reduce((sum, byte) => sum + (byte === 0 ? 4n : 16n), 0n);
+}
+
+function keyOf(kind: "secp256k1" | "p256", k: number): DeviceKey {
+  return deviceKey(kind, fromHex(secretOf(1, `device ${k}`)));
+}
+
+/** A lot of a million: the given keys, and ids that nobody has a key of. */
+function lotOfMillion(keys: readonly PublicKey[]): LotTree {
+  const others = Array.from({ length: MILLION - keys.length }, (_, k): Pick<PublicKey, "kind" | "id"> => {
+    return { kind: "secp256k1", id: `0x${(k + 1).toString(16).padStart(40, "0")}` as DeviceId };
+  });
+  return new LotTree([...keys, ...others]);
+}
+
+function activation(
+  bench: Bench,
+  lot: LotTree,
+  id: ReturnType<LotTree["idFor"]>,
+  key: DeviceKey,
+  owner: string,
+): unknown[] {
+  const { chain, addresses } = bench;
+  const digests = new Digests({ chainId: chain.id, registry: addresses.DeviceRegistry });
+  const signature = key.sign(digests.activation({ device: key.id, lot: id, owner, deadline: NEVER }));
+  const { path, siblings } = lot.prove(key.id);
+  if (siblings.length !== 20) throw new Error("The proof isn't of depth 20.");
+  return [id, signerOf(key, addresses.P256Verifier), owner, NEVER, signature, path, siblings];
+}

@@ -56,9 +56,7 @@ describe("DeviceRegistry.activate", () => {
 
   describe("when everything is right", () => {
     it("makes the device a token of the owner that it named, whoever sends it (secp256k1)", async () => {
-      await expect(send(world, right()))
-        .to.emit(world.registry, "DeviceActivated")
-        .withArgs(lot.id, first.id, owner);
+      await expect(send(world, right())).to.emit(world.registry, "DeviceActivated").withArgs(lot.id, first.id, owner);
       const { state, kind, assurance, lot: from } = await world.registry.deviceOf(first.id);
       expect([state, kind, assurance, from]).to.deep.equal([1n, 0n, 2n, lot.id]);
       expect(await world.registry.ownerOf(first.id)).to.equal(owner);

@@ -38,11 +38,11 @@ describe("DeviceRegistry's lots and issuers", () => {
       const { registry } = world;
       const outside = registry.connect(stranger());
       for (const call of [
-        outside.registerIssuer(stranger().address, "Me"),
-        outside.revokeIssuer(maker().address),
-        outside.setMinimumBond(0),
+        () => outside.registerIssuer(stranger().address, "Me"),
+        () => outside.revokeIssuer(maker().address),
+        () => outside.setMinimumBond(0),
       ]) {
-        await expect(call)
+        await expect(call())
           .to.be.revertedWithCustomError(registry, "AccessManagedUnauthorized")
           .withArgs(stranger().address);
       }

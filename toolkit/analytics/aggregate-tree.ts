@@ -27,7 +27,7 @@ export interface Contribution {
 /** Where a node stands: bit k of `path` is 1 where the k-th sibling, from below, is on the left. */
 export interface AggregateProof {
   readonly path: bigint;
-  readonly siblings: readonly AggregateNode[];
+  readonly siblings: AggregateNode[];
 }
 
 const NODE = Uint8Array.of(0x01);

@@ -18,10 +18,11 @@ const duration = z
   .describe("A duration: a number and s, m, h or d")
   .transform((text) => BigInt(text.slice(0, -1)) * SECONDS[text.slice(-1) as keyof typeof SECONDS]);
 
+const INSTANT = "expected an instant such as 2016-01-01T00:00:00Z";
 const instant = z
-  .string("expected an instant such as 2016-01-01T00:00:00Z")
-  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, "expected an instant such as 2016-01-01T00:00:00Z")
-  .refine((text) => !Number.isNaN(Date.parse(text)), "expected a day and hour that exist")
+  .string(INSTANT)
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, { error: INSTANT, abort: true })
+  .refine((text) => !Number.isNaN(Date.parse(text)), { error: "expected a day and hour that exist", abort: true })
   .describe("An instant in UTC, to the second")
   .transform((text) => BigInt(Date.parse(text) / 1000));
 
@@ -82,35 +83,43 @@ const label = z.string().min(1).max(80).optional();
 const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
   z.strictObject({ do: z.literal(verb), name: label, ...shape });
 
-const Step = z.discriminatedUnion("do", [
-  step("deploy", {}),
-  step("register", { issuers: names }),
-  step("enrol", { fleets: names, bond: itc }),
-  step("activate", { fleets: names }),
-  step("consent", { owners: name, purpose: z.string().min(1), for: duration }),
-  step("record", { fleets: names, batch: positive.max(65_536) }),
-  step("request", {
-    request: name,
-    company: name,
-    purpose: z.string().min(1),
-    quantity: z.string(),
-    operation: z.enum(["mean"]),
-    from: instant,
-    to: instant,
-    cohort: positive.min(2, "expected 2 devices or more"),
-    reward: itc,
-    bond: itc,
-    deadline: duration,
-    challenge: duration,
-  }),
-  step("propose", { request: name, by: name }),
-  step("wait", { for: duration }),
-  step("finalise", { request: name, by: name }),
-  step("roll", { requests: names, by: name }),
-  step("publish", { by: name }),
-  step("claim", { owners: name, by: name.optional() }),
-  step("verify", { by: name, sample: positive }),
-]);
+const VERBS =
+  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify";
+const Step = z.discriminatedUnion(
+  "do",
+  [
+    step("deploy", {}),
+    step("register", { issuers: names }),
+    step("enrol", { fleets: names, bond: itc }),
+    step("activate", { fleets: names }),
+    step("consent", { owners: name, purpose: z.string().min(1), for: duration }),
+    step("record", { fleets: names, batch: positive.max(65_536) }),
+    step("request", {
+      request: name,
+      company: name,
+      purpose: z.string().min(1),
+      quantity: z.string(),
+      operation: z.enum(["mean"]),
+      from: instant,
+      to: instant,
+      cohort: positive.min(2, "expected 2 devices or more"),
+      reward: itc,
+      bond: itc,
+      deadline: duration,
+      challenge: duration,
+    }),
+    step("propose", { request: name, by: name }),
+    step("wait", { for: duration }),
+    step("finalise", { request: name, by: name }),
+    step("roll", { requests: names, by: name }),
+    step("publish", { by: name }),
+    step("claim", { owners: name, by: name.optional() }),
+    step("verify", { by: name, sample: positive }),
+  ],
+  {
+    error: `expected one of ${VERBS}`,
+  },
+);
 
 /** The form of a scenario file. docs/scenario.schema.json is made of it. */
 export const ScenarioSchema = z.strictObject({

@@ -23,6 +23,8 @@ export interface DeployTarget {
   /** The account that administers and holds the supply at first. */
   readonly operator: string;
   codeAt(address: string): Promise<string>;
+  /** Wei. */
+  balanceOf(address: string): Promise<bigint>;
   call(to: string, data: string): Promise<string>;
   /** Sends a call as the operator and waits until it is mined. */
   send(to: string, data: string, what: string, value?: bigint): Promise<void>;
@@ -57,7 +59,8 @@ export class Deployment {
   /** Makes sure that the deterministic deployment proxy is there. */
   async ensureFactory(): Promise<void> {
     if ((await this.target.codeAt(FACTORY)) !== "0x") return;
-    await this.target.send(FACTORY_DEPLOYER, "0x", "fund the deployment proxy", FACTORY_COST);
+    const lacking = FACTORY_COST - (await this.target.balanceOf(FACTORY_DEPLOYER));
+    if (lacking > 0n) await this.target.send(FACTORY_DEPLOYER, "0x", "fund the deployment proxy", lacking);
     await this.target.sendRaw(FACTORY_TRANSACTION, "create the deployment proxy");
     this.log(`created the deployment proxy at ${FACTORY}`);
   }

@@ -41,11 +41,12 @@ const TOOLKIT_ROOMS: Arrows = {
 
 // The files that stand beside toolkit's rooms.
 const TOOLKIT_FILES: Arrows = {
-  index: [...SHARED, ...DOMAIN, "reverts"],
+  index: [...SHARED, ...DOMAIN, "reverts", "device-abi"],
   errors: [],
   contracts: ["errors", "internal", "typechain-types"],
   addresses: ["errors", "internal"],
   reverts: ["contracts", "errors"],
+  "device-abi": ["contracts"],
 };
 
 const DEPLOY = ["contracts", "addresses", "errors", "internal"];

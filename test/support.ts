@@ -23,6 +23,7 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     chainId,
     operator: operator.address,
     codeAt: (address) => ethers.provider.getCode(address),
+    balanceOf: (address) => ethers.provider.getBalance(address),
     call: (to, data) => ethers.provider.call({ to, data }),
     send: async (to, data, _what, value) => void (await (await operator.sendTransaction({ to, data, value })).wait()),
     sendRaw: async (serialized) => void (await (await ethers.provider.broadcastTransaction(serialized)).wait()),

@@ -14,6 +14,7 @@ export * from "./anchoring/log-reader.js";
 export * from "./anchoring/mountain-range.js";
 export * from "./anchoring/readings.js";
 export * from "./anchoring/verify.js";
+export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/digests.js";
 export * from "./identity/keys.js";

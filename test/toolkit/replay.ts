@@ -68,10 +68,10 @@ describe("replaying the city's sensors", () => {
   it("finds the mean that the data have", () => {
     const [wind, high] = report.analyses;
     const mean = report.data.stations.reduce((sum, { value }) => sum + value, 0) / report.data.stations.length;
-    expect(Number(wind?.result)).to.be.closeTo(mean, 0.001);
+    expect(Math.abs(Number(wind?.result) - mean) < 0.001).to.equal(true);
     expect([wind?.devices, high?.devices, high?.readings]).to.deep.equal([60, 2, 2922]);
     const paid = report.analyses.flatMap(({ payments }) => payments.map(({ itc }) => Number(itc)));
-    expect(paid.reduce((a, b) => a + b, 0)).to.be.closeTo(23_000, 1e-6);
+    expect(Math.abs(paid.reduce((a, b) => a + b, 0) - 23_000) < 1e-6).to.equal(true);
   });
 
   it("proves a sample from bundle and node alone", () => {

@@ -1,4 +1,4 @@
-import type { Provider } from "ethers";
+import { isError, type Provider } from "ethers";
 import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
 import { Digests } from "../identity/digests.js";
 import { isSignature } from "../identity/keys.js";
@@ -26,29 +26,60 @@ export interface Verdict {
 /** The states of a device, numbered as `DeviceState` in Solidity. */
 const REVOKED = 2n;
 
+/** Contracts that the reader knows to be the real ones, from somewhere else than the bundle. */
+export interface TrustedContracts {
+  readonly registry: string;
+  readonly anchor: string;
+}
+
 /**
  * Checks one reading as a third party: with its evidence and a node, and nothing of ours.
  *
  * @param json The bundle, see {@link writeEvidence}.
  * @param provider Any node of the chain that the bundle names.
- * @returns What holds and what does not. Errors: those of {@link readEvidence}, and the provider's.
+ * @param trusted Where the contracts are. Without it the bundle is taken at its word, which proves no more than that *these* contracts
+ *   say so: compare the addresses of the finding `contracts` with those that the network publishes.
+ * @returns What holds and what does not. Errors: those of {@link readEvidence}, and the provider's own failures.
  * @example
- * const { holds, findings } = await verifyEvidence(await readFile("reading.itcproof", "utf8"), new JsonRpcProvider(url));
+ * const { holds, findings } = await verifyEvidence(await readFile("reading.itcproof", "utf8"), new JsonRpcProvider(url), addresses);
  */
-export async function verifyEvidence(json: string, provider: Provider): Promise<Verdict> {
+export async function verifyEvidence(json: string, provider: Provider, trusted?: TrustedContracts): Promise<Verdict> {
   const evidence = readEvidence(json);
   const { chainId } = await provider.getNetwork();
+  const named = { registry: evidence.domain.registry, anchor: evidence.anchor };
+  const known = !trusted || (trusted.registry === named.registry && trusted.anchor === named.anchor);
   const findings: Finding[] = [
     finding(
       "chain",
       chainId === evidence.domain.chainId,
       `bundle of chain ${evidence.domain.chainId}, node on ${chainId}`,
     ),
+    finding(
+      "contracts",
+      known,
+      `registry ${named.registry}, logs ${named.anchor}${trusted ? "" : " (as the bundle says)"}`,
+    ),
     ...checkSignature(evidence),
   ];
   // On another chain the addresses mean nothing.
-  if (findings[0]?.holds) findings.push(await checkDevice(evidence, provider), await checkLog(evidence, provider));
+  if (findings[0]?.holds) {
+    findings.push(
+      await asked("device", checkDevice(evidence, provider)),
+      await asked("log", checkLog(evidence, provider)),
+    );
+  }
   return { holds: findings.every(({ holds }) => holds), findings };
+}
+
+/** A bundle may name an address where there is no such contract: that is a finding, not a failure of the check. */
+async function asked(what: string, answer: Promise<Finding>): Promise<Finding> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isError(error, "BAD_DATA") || isError(error, "CALL_EXCEPTION"))
+      return finding(what, false, "no such contract there");
+    throw error;
+  }
 }
 
 function checkSignature({ domain, key, reading, measurement }: Evidence): Finding[] {

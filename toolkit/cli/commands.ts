@@ -2,6 +2,7 @@ import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Eip1193Provider, JsonRpcProvider } from "ethers";
 import { deployAll } from "../../deploy/index.js";
+import { readAddresses } from "../addresses.js";
 import { EvidenceError, MAX_BUNDLE_BYTES } from "../anchoring/evidence.js";
 import { verifyEvidence } from "../anchoring/verify.js";
 import { IotchainError } from "../errors.js";
@@ -40,12 +41,17 @@ export async function replayFile(file: string, options: { out?: string; rpc?: st
 }
 
 /** `itc verify`: exit code 1 when something doesn't hold. */
-export async function verifyFile(file: string, { rpc }: { rpc: string }): Promise<void> {
+export async function verifyFile(
+  file: string,
+  { rpc, deployments }: { rpc: string; deployments?: string },
+): Promise<void> {
   const text = await readSmall(file);
   const provider = new JsonRpcProvider(checkedUrl(rpc));
   try {
-    await Chain.connect({ request: ({ method, params }) => provider.send(method, params ?? []) });
-    const { holds, findings } = await verifyEvidence(text, provider);
+    const { id } = await Chain.connect({ request: ({ method, params }) => provider.send(method, params ?? []) });
+    const known = deployments === undefined ? undefined : await readAddresses(deployments, id);
+    const trusted = known && { registry: known.DeviceRegistry, anchor: known.DataAnchor };
+    const { holds, findings } = await verifyEvidence(text, provider, trusted);
     for (const { what, holds: one, detail } of findings)
       console.log(`${one ? "holds" : "FAILS"}  ${what.padEnd(10)} ${detail}`);
     console.log(holds ? "The reading is proved." : "The reading is NOT proved.");

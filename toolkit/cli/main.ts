@@ -25,6 +25,10 @@ function program(): Command {
     .description("check one reading with its evidence and a node")
     .argument("<bundle>", "a file of evidence")
     .requiredOption("--rpc <url>", "any node of the chain that the bundle names")
+    .option(
+      "--deployments <folder>",
+      "addresses that itc deploy has left; without it the bundle's own are taken and shown",
+    )
     .action(verifyFile);
   itc
     .command("deploy")

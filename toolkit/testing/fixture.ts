@@ -17,6 +17,7 @@ export function deployTarget(chain: Chain, operator: Account): DeployTarget {
     chainId: chain.id,
     operator: operator.address,
     codeAt: (address) => chain.reader.getCode(address),
+    balanceOf: (address) => chain.reader.getBalance(address),
     call: (to, data) => chain.reader.call({ to, data }),
     send: async (to, data, what, value) => {
       await chain.send(operator, { to, data, what, ...(value === undefined ? {} : { value }) });

@@ -33,7 +33,8 @@ export async function verify(world: World, step: StepOf<"verify">): Promise<stri
   const { verification } = world;
   for (const anchored of sample(world, step.sample)) {
     const bundle = evidenceOf(world, anchored);
-    const { holds, findings } = await verifyEvidence(bundle, world.chain.reader);
+    const { DeviceRegistry: registry, DataAnchor: logs } = world.addresses;
+    const { holds, findings } = await verifyEvidence(bundle, world.chain.reader, { registry, anchor: logs });
     verification.sampled += 1;
     verification.bytes.push(bundle.length);
     if (holds) verification.verified += 1;

@@ -1,0 +1,248 @@
+import { expect } from "chai";
+import { Batch } from "../../toolkit/anchoring/batches.js";
+import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
+import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
+import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
+import { contentOf, schemaIdOf, signReading } from "../../toolkit/anchoring/readings.js";
+import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
+import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
+import { secretOf } from "../../toolkit/testing/fixture.js";
+import { activationOf, type EnrolledLot, enrolLot, keyOf, makeIssuer, send } from "../identity/fleet.js";
+import { type Deployed, deployed } from "../support.js";
+
+const schema = schemaIdOf({ quantity: "wind_speed", unit: "m/s", scale: 2 });
+const key = keyOf("evidence");
+const unborn = keyOf("never active");
+
+describe("Evidence of a reading", () => {
+  let world: Deployed;
+  let lot: EnrolledLot;
+  let evidence: Evidence;
+  let restore: () => Promise<void>;
+  const maker = () => world.accounts[0] ?? world.operator;
+  const gateway = () => world.accounts[1] ?? world.operator;
+
+  /** Anchors a batch of eight readings, one of each device, and returns the evidence of one of them. */
+  async function anchored(by = key, others = 7): Promise<Evidence> {
+    const measured = Array.from({ length: others + 1 }, (_, k) => {
+      const measurement = { value: BigInt(300 + k), salt: fromHex(secretOf(4, `salt-${k}`)) };
+      const reading = {
+        sequence: BigInt(k),
+        time: 1_700_000_000n + BigInt(k),
+        schema,
+        content: contentOf(measurement),
+      };
+      return { measurement, reading: signReading(k === 3 ? by : keyOf(`other-${k}`), world.digests, reading) };
+    });
+    const batch = new Batch(
+      measured.map(({ reading }) => reading),
+      world.digests,
+    );
+    const [index] = await world.anchor.headOf(gateway().address);
+    await world.anchor.connect(gateway()).append(gateway().address, index, batch.entry);
+    const time = BigInt(await world.networkHelpers.time.latest());
+    const { range } = await readLog(world.ethers.provider, world.addresses.DataAnchor, gateway().address);
+    const mine = measured[3];
+    if (!mine) throw new Error("No reading.");
+    const { count, first, last } = batch.header;
+    return {
+      domain: { chainId: world.chainId, registry: world.addresses.DeviceRegistry },
+      anchor: world.addresses.DataAnchor,
+      key: { kind: by.kind, point: by.point, id: by.id },
+      reading: mine.reading,
+      measurement: mine.measurement,
+      batch: { count, first, last, proof: batch.prove(3) },
+      entry: {
+        publisher: gateway().address,
+        index,
+        time,
+        size: BigInt(range.size),
+        siblings: range.prove(Number(index)),
+      },
+    };
+  }
+
+  const verdict = (json: string) => verifyEvidence(json, world.ethers.provider);
+
+  before(async () => {
+    world = await deployed();
+    await makeIssuer(world, maker());
+    lot = await enrolLot(world, maker(), [key, unborn]);
+    await send(world, activationOf(world, lot, key, world.operator.address));
+    for (let k = 0; k < 5; k++) await anchored();
+    evidence = await anchored();
+  });
+
+  beforeEach(async () => {
+    const snapshot = await world.networkHelpers.takeSnapshot();
+    restore = () => snapshot.restore();
+  });
+
+  afterEach(() => restore());
+
+  it("is read back as it was written", () => {
+    expect(readEvidence(writeEvidence(evidence))).to.deep.equal(evidence);
+    const { measurement: _private, ...rest } = evidence;
+    expect(readEvidence(writeEvidence(rest))).to.deep.equal(rest);
+  });
+
+  it("holds for a reading in a log, from the bundle and a node alone", async () => {
+    const { holds, findings } = await verdict(writeEvidence(evidence));
+    expect(findings.map(({ what, holds: one }) => [what, one])).to.deep.equal(
+      ["chain", "contracts", "signature", "value", "device", "log"].map((what) => [what, true]),
+    );
+    expect(holds).to.equal(true);
+  });
+
+  it("holds after the log has grown", async () => {
+    for (let k = 0; k < 9; k++) await anchored();
+    expect((await verdict(writeEvidence(evidence))).holds).to.equal(true);
+  });
+
+  it("fails or is refused for every change of a byte, and never throws anything else", async () => {
+    const json = writeEvidence(evidence);
+    const at = [...json.matchAll(/[0-9a-f]/g)]
+      .map(({ index }) => index)
+      .filter((index) => /["0-9a-fx]/.test(json[index - 1] ?? ""));
+    const passed: string[] = [];
+    // Every digit of every value, by an odd stride so that all fields are met; a property of all would take minutes.
+    for (let k = 0; k < at.length; k += 3) {
+      const index = at[k] ?? 0;
+      const digit = json[index] ?? "0";
+      const other = /[0-9]/.test(digit)
+        ? String((Number(digit) + 1) % 10)
+        : String.fromCharCode(97 + ((digit.charCodeAt(0) - 96) % 6));
+      const changed = json.slice(0, index) + other + json.slice(index + 1);
+      try {
+        if ((await verdict(changed)).holds) passed.push(changed.slice(index - 30, index + 5));
+      } catch (error) {
+        expect(error, changed.slice(index - 30, index + 5)).to.be.instanceOf(EvidenceError);
+      }
+    }
+    // The size a bundle was made at only says whether its siblings are still those of the log.
+    expect(
+      passed.filter((place) => !/"size":"\d*$/.test(place.slice(0, 31)) && !place.includes('"size":')),
+    ).to.deep.equal([]);
+  });
+
+  it("is refused when a part is missing, added, or of another type", () => {
+    const parts = (value: unknown, path: string[] = []): string[][] =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.entries(value).flatMap(([name, inner]) => [[...path, name], ...parts(inner, [...path, name])])
+        : [];
+    const bundle: unknown = JSON.parse(writeEvidence(evidence));
+    const changed = (path: string[], change: (holder: object, name: string) => void): string => {
+      const copy: object = structuredClone(bundle) as object;
+      const holder = path.slice(0, -1).reduce<object>((inner, name) => Reflect.get(inner, name), copy);
+      change(holder, path.at(-1) ?? "");
+      return JSON.stringify(copy);
+    };
+    const values = [null, 1, true, [], {}, "", "0x", "-1", "1e3", "0x1", ["0x"], "9".repeat(80), { __proto__: null }];
+    for (const path of parts(bundle)) {
+      if (path.join() !== "measurement") {
+        expect(() => readEvidence(changed(path, (holder, name) => Reflect.deleteProperty(holder, name)))).to.throw(
+          EvidenceError,
+        );
+      }
+      expect(() => readEvidence(changed(path, (holder, name) => Reflect.set(holder, `${name}x`, 1)))).to.throw(
+        EvidenceError,
+      );
+      for (const value of values) {
+        const text = changed(path, (holder, name) => Reflect.set(holder, name, value));
+        const harmless = Array.isArray(value) && value.length === 0 && path.at(-1) === "siblings";
+        // A signature may be any bytes and fails later; an empty list of siblings is the proof of a lone leaf.
+        if (value === "-1" && path.at(-1) === "value") continue;
+        if (harmless || (path.at(-1) === "signature" && value === "0x")) readEvidence(text);
+        else expect(() => readEvidence(text), `${path.join(".")} = ${JSON.stringify(value)}`).to.throw(EvidenceError);
+      }
+    }
+  });
+
+  it("is refused when it is too large, nested, or no JSON", () => {
+    const code = (json: string): string => {
+      try {
+        readEvidence(json);
+        return "read";
+      } catch (error) {
+        return error instanceof EvidenceError ? error.code : String(error);
+      }
+    };
+    expect(code("x".repeat(1_000_000))).to.equal("ITC_EVIDENCE_TOO_LARGE");
+    expect(code("[".repeat(10_000) + "]".repeat(10_000))).to.equal("ITC_EVIDENCE_MALFORMED");
+    for (const json of [
+      "",
+      "null",
+      "[]",
+      "{}",
+      '{"format":"iotchain-evidence/2"}',
+      '{"__proto__":{"format":"x"}}',
+      "\u0000",
+    ]) {
+      expect(code(json)).to.equal("ITC_EVIDENCE_MALFORMED");
+    }
+  });
+
+  it("fails on another chain", async () => {
+    const { holds, findings } = await verdict(
+      writeEvidence({ ...evidence, domain: { ...evidence.domain, chainId: 1n } }),
+    );
+    expect([holds, findings[0]?.holds, findings[2]?.holds]).to.deep.equal([false, false, false]);
+  });
+
+  it("fails for a device that never was active, or was revoked before the batch was anchored", async () => {
+    const never = await verdict(writeEvidence(await anchored(unborn)));
+    expect(never.findings.filter(({ holds }) => !holds).map(({ what }) => what)).to.deep.equal(["device"]);
+    await world.registry.connect(maker()).revokeDevice(lot.id, key.id);
+    const late = await verdict(writeEvidence(await anchored()));
+    expect(late.findings.find(({ what }) => what === "device")?.detail).to.match(
+      /revoked at .*, before the reading was anchored/,
+    );
+    expect(late.holds).to.equal(false);
+  });
+
+  it("holds for a device that was revoked after", async () => {
+    await world.registry.connect(maker()).revokeDevice(lot.id, key.id);
+    expect((await verdict(writeEvidence(evidence))).holds).to.equal(true);
+  });
+
+  it("fails when the contracts aren't those that the reader trusts", async () => {
+    const trusted = { registry: evidence.domain.registry, anchor: evidence.anchor };
+    const json = writeEvidence(evidence);
+    expect((await verifyEvidence(json, world.ethers.provider, trusted)).holds).to.equal(true);
+    for (const part of ["registry", "anchor"] as const) {
+      const other = { ...trusted, [part]: world.addresses.ITC };
+      expect((await verifyEvidence(json, world.ethers.provider, other)).holds).to.equal(false);
+    }
+    const nowhere = writeEvidence({ ...evidence, anchor: `0x${"00".repeat(19)}99` });
+    expect((await verdict(nowhere)).findings.at(-1)?.detail).to.equal("no such contract there");
+  });
+
+  it("is under 4 KiB for a batch of 4,096 in a log of 1,000,000", () => {
+    const siblings = (count: number) => Array.from({ length: count }, (_, k) => fromHex(secretOf(5, `s${k}`)));
+    const large = {
+      ...evidence,
+      batch: { ...evidence.batch, proof: { path: 4095n, siblings: siblings(12) } },
+      entry: { ...evidence.entry, siblings: siblings(19) },
+    };
+    expect(writeEvidence(large).length).to.be.lessThan(4096);
+  });
+
+  it("a node that hides events is found out", async () => {
+    const honest = world.ethers.provider;
+    const lying = new Proxy(honest, {
+      get(target, name, proxy) {
+        if (name === "provider") return proxy;
+        const own: unknown = Reflect.get(target, name, target);
+        if (name !== "getLogs") return typeof own === "function" ? own.bind(target) : own;
+        return async (filter: Parameters<typeof honest.getLogs>[0]) => (await honest.getLogs(filter)).slice(1);
+      },
+    });
+    const error: unknown = await readLog(lying, world.addresses.DataAnchor, gateway().address).catch(
+      (cause: unknown) => cause,
+    );
+    expect(error).to.be.instanceOf(LogError);
+    const range = new MountainRange();
+    range.append(entryLeaf(fromHex(secretOf(1, "x")), 1n));
+    expect(toHex(range.root ?? new Uint8Array())).not.to.equal(await world.anchor.rootOf(gateway().address));
+  });
+});

@@ -1,0 +1,31 @@
+import type { JsonFragment } from "ethers";
+import { DataAnchor__factory, DeviceRegistry__factory } from "./contracts.js";
+
+/** The functions that devices and gateways call, by contract: all that small firmware needs of an ABI. */
+const DEVICE_FACING = {
+  DataAnchor: ["append", "headOf", "peakOf", "rootOf", "verifyEntry"],
+  DeviceRegistry: [
+    "activate",
+    "activationDigest",
+    "deviceOf",
+    "isActive",
+    "isValidDeviceSignature",
+    "lotOf",
+    "readingDigest",
+  ],
+} as const;
+
+const ABIS = { DataAnchor: DataAnchor__factory.abi, DeviceRegistry: DeviceRegistry__factory.abi } as const;
+
+/** A contract of which devices call functions. */
+export type DeviceFacingContract = keyof typeof DEVICE_FACING;
+
+/**
+ * The ABI of a contract's device-facing functions alone, as C generators of device SDKs take it: no structs, no nested arrays, no
+ * overloads, every input named.
+ */
+export function deviceAbiOf(contract: DeviceFacingContract): { readonly abi: readonly JsonFragment[] } {
+  const wanted: readonly string[] = DEVICE_FACING[contract];
+  const all: readonly JsonFragment[] = ABIS[contract];
+  return { abi: all.filter(({ type, name }) => type === "function" && wanted.includes(name ?? "")) };
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Merkle} from "../libraries/Merkle.sol";
+
+/// @notice `Merkle` beside the same in plain Solidity, for a fuzz test to compare.
+contract MerkleReference {
+    function node(bytes32 left, bytes32 right) external pure returns (bytes32 fast, bytes32 plain) {
+        return (Merkle.node(left, right), _node(left, right));
+    }
+
+    /// @return fast The library's root.
+    /// @return plain The reference's.
+    /// @return intact Whether memory that was written before and after the call is as it was written.
+    function climb(
+        bytes32 hash,
+        uint256 path,
+        bytes32[] calldata siblings
+    ) external pure returns (bytes32 fast, bytes32 plain, bool intact) {
+        bytes memory before = abi.encode(hash, path);
+        bytes32 seal = keccak256(before);
+        fast = Merkle.climb(hash, path, siblings);
+        bytes memory later = abi.encode(path, hash);
+        plain = hash;
+        for (uint256 k = 0; k < siblings.length; ++k) {
+            plain = (path >> k) & 1 == 1 ? _node(siblings[k], plain) : _node(plain, siblings[k]);
+        }
+        intact = keccak256(before) == seal && keccak256(later) == keccak256(abi.encode(path, hash));
+    }
+
+    function leaf(bytes32 data) external pure returns (bytes32) {
+        return Merkle.leaf(data);
+    }
+
+    function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x01), left, right));
+    }
+}

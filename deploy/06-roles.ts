@@ -1,7 +1,7 @@
 import { Analytics__factory, DeviceRegistry__factory, PayoutRoller__factory } from "../toolkit/contracts.js";
 import type { Addresses, Deployment } from "./deployment.js";
 
-/** The roles, numbered as in contracts/access/Roles.sol. */
+/** The roles. A number, once used on a public network, never changes its meaning. */
 const REGISTRAR = 1n;
 const TREASURER = 2n;
 const GUARDIAN = 3n;

@@ -28,10 +28,6 @@ contract MerkleReference {
         intact = keccak256(before) == seal && keccak256(later) == keccak256(abi.encode(path, hash));
     }
 
-    function leaf(bytes32 data) external pure returns (bytes32) {
-        return Merkle.leaf(data);
-    }
-
     function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x01), left, right));
     }

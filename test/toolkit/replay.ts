@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { readEvidence } from "../../toolkit/anchoring/evidence.js";
 import { startEmbedded } from "../../toolkit/testing/embedded.js";
 import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
@@ -96,6 +97,21 @@ describe("replaying the city's sensors", () => {
     expect(failed.failure?.message).to.match(/AnalyticsCohortTooSmall\(0x[0-9a-f]{64}, 60, 61\)/);
     expect(failed.steps.at(-1)?.name).to.equal(failed.failure?.step);
     expect(failed.invariants.every(({ holds }) => holds)).to.equal(true);
+  });
+
+  it("refuses contracts that have a history, and hands out the bundles that it checks", async () => {
+    const scenario = await smallCity(2);
+    const { provider, close } = await startEmbedded({ start: scenario.clock.start });
+    try {
+      const bundles = new Map<string, string>();
+      const keepEvidence = async (name: string, bundle: string) => void bundles.set(name, bundle);
+      expect((await replay(scenario, provider, { file: CITY, keepEvidence })).verdict).to.equal("passed");
+      expect(bundles.size).to.equal(40);
+      for (const bundle of bundles.values()) expect(readEvidence(bundle).domain.chainId).to.equal(31337n);
+      expect((await replay(scenario, provider, { file: CITY })).failure?.code).to.equal("ITC_REPLAY_USED");
+    } finally {
+      await close();
+    }
   });
 
   it("stops at a fleet that its source can't fill", async () => {

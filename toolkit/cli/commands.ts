@@ -1,4 +1,4 @@
-import { open, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Eip1193Provider, JsonRpcProvider } from "ethers";
 import { deployAll } from "../../deploy/index.js";
@@ -25,13 +25,17 @@ export async function replayFile(file: string, options: { out?: string; rpc?: st
   const operator = options.rpc === undefined ? undefined : operatorFromEnvironment();
   const chain = options.rpc === undefined ? await startEmbedded({ start: scenario.clock.start }) : remote(options.rpc);
   try {
+    const folder = options.out ?? join("reports", scenario.name);
+    const evidence = join(folder, "evidence");
+    await rm(evidence, { recursive: true, force: true });
+    await mkdir(evidence, { recursive: true });
     const report = await replay(scenario, chain.provider, {
       file,
+      keepEvidence: (name, bundle) => writeFile(join(evidence, name), bundle),
       listener: new Progress(),
       chainName: options.rpc === undefined ? "embedded EVM" : "node",
       ...(operator && { operator }),
     });
-    const folder = options.out ?? join("reports", scenario.name);
     await writeReport(report, folder);
     console.log(summarise(report, folder));
     if (report.verdict === "failed") process.exitCode = 1;

@@ -26,6 +26,8 @@ export interface ReplayOptions {
   readonly listener?: ReplayListener;
   /** Pays on a network that is not local; there its key comes from outside. */
   readonly operator?: Account;
+  /** Is handed each bundle that a `verify` step checks, to keep it. */
+  readonly keepEvidence?: (name: string, bundle: string) => Promise<void>;
   /** What the report calls the chain. */
   readonly chainName?: string;
 }
@@ -63,6 +65,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
   const started = new Date();
   const listener = options.listener ?? SILENT;
   const world = new World(scenario, options.file, await Chain.connect(provider), (n) => listener.tick(n));
+  if (options.keepEvidence) world.keepEvidence = options.keepEvidence;
   if (options.operator) world.setAccount(world.actorOfKind("operator"), options.operator);
   const list = invariants();
   const records: InvariantRecord[] = [];

@@ -36,6 +36,7 @@ export async function verify(world: World, step: StepOf<"verify">): Promise<stri
     const { DeviceRegistry: registry, DataAnchor: logs } = world.addresses;
     const { holds, findings } = await verifyEvidence(bundle, world.chain.reader, { registry, anchor: logs });
     verification.sampled += 1;
+    await world.keepEvidence(`${anchored.reading.device}-${anchored.reading.sequence}.itcproof`, bundle);
     verification.bytes.push(bundle.length);
     if (holds) verification.verified += 1;
     else

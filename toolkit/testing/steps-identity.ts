@@ -20,6 +20,11 @@ export async function deploy(world: World): Promise<string> {
   const operator = world.account(world.actorOfKind("operator"));
   if (chain.isLocal) await chain.fund(operator.address, GAS_MONEY, operator);
   world.setAddresses(await deployAll(deployTarget(chain, operator)));
+  const { itc } = world.contracts;
+  if ((await itc.balanceOf(operator.address)) !== (await itc.totalSupply())) {
+    const what = "The operator's contracts on this chain have a history that this run doesn't know.";
+    throw new ReplayError("ITC_REPLAY_USED", what, "Use another operator's key: addresses follow from it.");
+  }
   for (const [name, actor] of Object.entries(scenario.actors)) {
     for (const account of world.accountsOf(name)) {
       if (account !== operator) await chain.fund(account.address, GAS_MONEY, operator);

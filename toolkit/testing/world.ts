@@ -107,6 +107,8 @@ export class World {
   readonly anchored: Anchored[] = [];
   readonly requests = new Map<string, RequestState>();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
+  /** Is handed each bundle that is checked. */
+  keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
   /** ITC that each account has earned in all published epochs. */
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */

@@ -95,6 +95,9 @@ function section(title: string, intro: string, body: Content): Markup {
   </section>`;
 }
 
+/** As many charts as the map is high. */
+const BESIDE_MAP = 2;
+
 function dataSection({ data }: Report): Markup | undefined {
   if (data.sources.length === 0 && data.stations.length === 0 && data.series.length === 0) return undefined;
   const sources = table(
@@ -119,9 +122,8 @@ function dataSection({ data }: Report): Markup | undefined {
   return section(
     "The data",
     "Readings of public data sets, replayed by devices that each sign with a key of their own.",
-    html`<div class="${map !== undefined && charts.length > 0 ? "pair" : "cards"}">
-        ${map}${charts.length > 0 && html`<div class="stack">${charts}</div>`}
-      </div>
+    html`${map !== undefined && html`<div class="pair">${map}<div class="stack">${charts.slice(0, BESIDE_MAP)}</div></div>`}
+      <div class="cards">${map === undefined ? charts : charts.slice(BESIDE_MAP)}</div>
       ${sources}`,
   );
 }

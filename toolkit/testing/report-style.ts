@@ -48,6 +48,7 @@ section > p.quiet { margin-bottom: 22px; }
 .figures dt { color: var(--quiet); font-size: .875rem; }
 .figures dd { margin: 0; font-size: 1.6rem; font-weight: 600; letter-spacing: -0.02em; line-height: 1.3; }
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 28px 48px; align-items: start; }
+.pair + .cards { margin-top: 36px; }
 .pair > .stack { display: grid; gap: 30px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 28px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 26px; min-width: 0; }

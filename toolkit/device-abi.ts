@@ -20,6 +20,9 @@ const ABIS = { DataAnchor: DataAnchor__factory.abi, DeviceRegistry: DeviceRegist
 /** A contract of which devices call functions. */
 export type DeviceFacingContract = keyof typeof DEVICE_FACING;
 
+/** Their names. */
+export const DEVICE_FACING_CONTRACTS = Object.keys(DEVICE_FACING) as DeviceFacingContract[];
+
 /**
  * The ABI of a contract's device-facing functions alone, as C generators of device SDKs take it: no structs, no nested arrays, no
  * overloads, every input named.

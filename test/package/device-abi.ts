@@ -1,5 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import { type DeviceFacingContract, deviceAbiOf } from "../../toolkit/device-abi.js";
+import { DEVICE_FACING_CONTRACTS, type DeviceFacingContract, deviceAbiOf } from "../../toolkit/device-abi.js";
 
 const TYPES = /^(bool|address|u?int(8|16|32|64|128|256)|bytes([1-9]|[12]\d|3[012])?|string)(\[\d*\])?$/;
 const C_WORDS = new Set(
@@ -10,6 +11,13 @@ const C_WORDS = new Set(
 );
 
 describe("the ABI for devices", () => {
+  it("lies in abi/device as the code makes it", async () => {
+    for (const contract of DEVICE_FACING_CONTRACTS) {
+      const text = await readFile(new URL(`../../abi/device/${contract}.json`, import.meta.url), "utf8");
+      expect(JSON.parse(text)).to.deep.equal(JSON.parse(JSON.stringify(deviceAbiOf(contract))));
+    }
+  });
+
   const expected: Record<DeviceFacingContract, number> = { DataAnchor: 5, DeviceRegistry: 7 };
   for (const contract of Object.keys(expected) as DeviceFacingContract[]) {
     describe(contract, () => {

@@ -1,0 +1,16 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { DEVICE_FACING_CONTRACTS, deviceAbiOf } from "../toolkit/device-abi.js";
+import { scenarioJsonSchema } from "../toolkit/testing/scenario-schema.js";
+
+// Files that are made of the code and committed for readers and other tools; tests fail when they aren't what the code makes.
+const root = fileURLToPath(new URL("../", import.meta.url));
+
+async function write(path: string, value: object): Promise<void> {
+  await writeFile(root + path, `${JSON.stringify(value, undefined, 2)}\n`);
+  console.log(`wrote ${path}`);
+}
+
+await write("docs/scenario.schema.json", scenarioJsonSchema());
+await mkdir(`${root}abi/device`, { recursive: true });
+for (const contract of DEVICE_FACING_CONTRACTS) await write(`abi/device/${contract}.json`, deviceAbiOf(contract));

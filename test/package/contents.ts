@@ -39,7 +39,7 @@ describe("package: contents", () => {
   });
 
   it("have no mocks, tests, sources of the toolkit, chores or reports", () => {
-    const allowed = /^(dist\/(toolkit|deploy|typechain-types)\/|contracts\/(?!mocks\/)|[^/]+$)/;
+    const allowed = /^(abi\/device\/|dist\/(toolkit|deploy|typechain-types)\/|contracts\/(?!mocks\/)|[^/]+$)/;
     expect(files.filter((file) => !allowed.test(file))).to.deep.equal([]);
     expect(files.filter((file) => /mock/i.test(file))).to.deep.equal([]);
   });

@@ -275,11 +275,11 @@ contract Analytics is IAnalytics, AccessManaged {
     }
 
     function _isEligible(Request calldata asked, Leaf calldata leaf, uint64 time) private view returns (bool) {
-        (DeviceState state, , , uint64 activatedAt, uint64 ownedSince, uint64 revokedAt, ) = REGISTRY.deviceOf(
+        (DeviceState state, , , uint64 activatedAt, uint64 ownedSince, uint64 stateSince, ) = REGISTRY.deviceOf(
             leaf.device
         );
         if (state == DeviceState.None || activatedAt > time) return false;
-        if (state == DeviceState.Revoked && revokedAt <= time) return false;
+        if (state != DeviceState.Active && stateSince <= time) return false;
         if (!CONSENTS.isGranted(leaf.owner, asked.purpose, time)) return false;
         // A device sold since the request was made says nothing about who had it then.
         if (ownedSince > time) return true;

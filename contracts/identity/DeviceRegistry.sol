@@ -22,7 +22,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         uint8 assurance;
         uint40 activatedAt;
         uint40 ownedSince;
-        uint40 revokedAt;
+        uint40 stateSince;
         uint40 lotNumber;
         uint64 changed;
     }
@@ -62,7 +62,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         Device storage record = _devices[device];
         if (record.state == DeviceState.Active && record.lotNumber == lot.number) {
             record.state = DeviceState.Revoked;
-            record.revokedAt = uint40(block.timestamp);
+            record.stateSince = uint40(block.timestamp);
             _noteOwner(device, record, address(0));
         }
     }
@@ -136,7 +136,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
             uint8 assurance,
             uint64 activatedAt,
             uint64 ownedSince,
-            uint64 revokedAt,
+            uint64 stateSince,
             LotId lot
         )
     {
@@ -146,7 +146,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         assurance = record.assurance;
         activatedAt = record.activatedAt;
         ownedSince = record.ownedSince;
-        revokedAt = record.revokedAt;
+        stateSince = record.stateSince;
         lot = _lotIdOf(record.lotNumber);
     }
 
@@ -214,6 +214,7 @@ contract DeviceRegistry is LotBook, IERC1056, ERC721, EIP712 {
         record.assurance = lot.assurance;
         record.activatedAt = uint40(block.timestamp);
         record.ownedSince = uint40(block.timestamp);
+        record.stateSince = uint40(block.timestamp);
         record.lotNumber = lot.number;
         record.changed = uint64(block.number);
         emit DIDOwnerChanged(DeviceId.unwrap(device), owner, 0);

@@ -14,9 +14,12 @@ enum KeyKind {
     P256
 }
 
-/// @notice Where a device stands. Nothing leads out of `Revoked`.
+/// @notice Where a device stands. `None` is a device that was never activated: enrolled, if a lot endorses it. Nothing leads out of
+///         `Retired` (the end of its life) and `Revoked` (its issuer no longer vouches for it).
 enum DeviceState {
     None,
     Active,
+    Suspended,
+    Retired,
     Revoked
 }

@@ -149,7 +149,7 @@ interface IDeviceRegistry {
     /// @return assurance From its lot.
     /// @return activatedAt When it went live.
     /// @return ownedSince Since when its present owner has it.
-    /// @return revokedAt When its issuer revoked it; 0 while it hasn't.
+    /// @return stateSince Since when it is in this state.
     /// @return lot The lot that it came from.
     function deviceOf(
         DeviceId device
@@ -162,7 +162,7 @@ interface IDeviceRegistry {
             uint8 assurance,
             uint64 activatedAt,
             uint64 ownedSince,
-            uint64 revokedAt,
+            uint64 stateSince,
             LotId lot
         );
 

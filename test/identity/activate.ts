@@ -264,7 +264,7 @@ describe("DeviceRegistry.activate", () => {
       const other = await enrolLot(world, maker(), [first, keyOf("x")]);
       await expect(send(world, activationOf(world, other, first, owner)))
         .to.be.revertedWithCustomError(world.registry, "DeviceRegistryDeviceKnown")
-        .withArgs(first.id, 2n);
+        .withArgs(first.id, 4n);
     });
   });
 

@@ -170,8 +170,8 @@ describe("DeviceRegistry's lots and issuers", () => {
         .withArgs(lot.id, first.id)
         .and.to.emit(registry, "DIDOwnerChanged")
         .withArgs(first.id, ZeroAddress, born);
-      const { state, revokedAt } = await registry.deviceOf(first.id);
-      expect([state, revokedAt]).to.deep.equal([2n, BigInt(await world.networkHelpers.time.latest())]);
+      const { state, stateSince } = await registry.deviceOf(first.id);
+      expect([state, stateSince]).to.deep.equal([4n, BigInt(await world.networkHelpers.time.latest())]);
       expect(await registry.identityOwner(first.id)).to.equal(ZeroAddress);
       expect(await registry.ownerOf(first.id)).to.equal(owner().address);
       const digest = new Uint8Array(32).fill(7);

@@ -24,7 +24,7 @@ export interface Verdict {
 }
 
 /** The states of a device, numbered as `DeviceState` in Solidity. */
-const REVOKED = 2n;
+const REVOKED = 4n;
 
 /** Contracts that the reader knows to be the real ones, from somewhere else than the bundle. */
 export interface TrustedContracts {
@@ -97,12 +97,12 @@ function checkSignature({ domain, key, reading, measurement }: Evidence): Findin
 
 async function checkDevice({ domain, reading, entry }: Evidence, provider: Provider): Promise<Finding> {
   const registry = DeviceRegistry__factory.connect(domain.registry, provider);
-  const { state, activatedAt, revokedAt, lot } = await registry.deviceOf(reading.device);
+  const { state, activatedAt, stateSince, lot } = await registry.deviceOf(reading.device);
   if (state === 0n) return finding("device", false, `${reading.device} was never activated`);
   const [issuer] = await registry.lotOf(lot);
-  const revokedBefore = state === REVOKED && revokedAt <= entry.time;
+  const revokedBefore = state === REVOKED && stateSince <= entry.time;
   const detail = revokedBefore
-    ? `revoked at ${isoOf(revokedAt)}, before the reading was anchored`
+    ? `revoked at ${isoOf(stateSince)}, before the reading was anchored`
     : `endorsed by issuer ${issuer} in lot ${lot.slice(0, 10)}…, active since ${isoOf(activatedAt)}`;
   return finding("device", !revokedBefore && activatedAt <= entry.time, detail);
 }

@@ -355,7 +355,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     deviceOf: TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
       'view'
     >
     
@@ -643,7 +643,7 @@ getFunction(nameOrSignature: 'changed'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<

@@ -211,7 +211,7 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     deviceOf: TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
       'view'
     >
     
@@ -364,7 +364,7 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
       [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, revokedAt: bigint, lot: string }],
+      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'enrolLot'): TypedContractMethod<

@@ -467,7 +467,7 @@
       },
       {
         "internalType": "uint64",
-        "name": "revokedAt",
+        "name": "stateSince",
         "type": "uint64"
       },
       {

@@ -547,7 +547,7 @@
       },
       {
         "internalType": "uint64",
-        "name": "revokedAt",
+        "name": "stateSince",
         "type": "uint64"
       },
       {

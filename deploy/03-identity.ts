@@ -1,15 +1,58 @@
-import { DeviceRegistry__factory, P256Verifier__factory } from "../toolkit/contracts.js";
+import {
+  DelegateCare__factory,
+  DeviceMetadata__factory,
+  DeviceMoves__factory,
+  DeviceRegistry__factory,
+  Erc1271Verifier__factory,
+  KeyCare__factory,
+  KeyVerifiers__factory,
+  LotProofs__factory,
+  P256Verifier__factory,
+  RsaVerifier__factory,
+} from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** The P-256 verifier and the registry, whose address firmware pins. */
+const ROOM = "project/contracts/identity";
+
+/** The verifiers of keys and the registry, whose address firmware pins. */
 export async function deployIdentity(deployment: Deployment): Promise<void> {
-  const verifier = await deployment.deploy("P256Verifier", P256Verifier__factory);
+  const verifiers = [
+    await deployment.deploy("P256Verifier", P256Verifier__factory),
+    await deployment.deploy("RsaVerifier", RsaVerifier__factory),
+    await deployment.deploy("Erc1271Verifier", Erc1271Verifier__factory),
+  ];
+  const { parameters } = deployment;
   await deployment.deploy(
     "DeviceRegistry",
-    DeviceRegistry__factory,
+    { abi: DeviceRegistry__factory.abi, bytecode: await linkedRegistry(deployment) },
     deployment.address("Authority"),
     deployment.address("ITC"),
-    verifier,
-    deployment.parameters.minimumBondPerDevice,
+    verifiers,
+    parameters.minimumBondPerDevice,
+    parameters.keyRecoveryDelay,
+    parameters.bondDelay,
   );
+}
+
+/** The registry's code, linked with the libraries that hold what it doesn't do often. */
+async function linkedRegistry(deployment: Deployment): Promise<string> {
+  const keyVerifiers = await deployment.deployLibrary("KeyVerifiers", KeyVerifiers__factory.bytecode);
+  const withVerifiers = { [`${ROOM}/KeyVerifiers.sol:KeyVerifiers`]: keyVerifiers } as const;
+  return DeviceRegistry__factory.linkBytecode({
+    [`${ROOM}/KeyVerifiers.sol:KeyVerifiers`]: keyVerifiers,
+    [`${ROOM}/DelegateCare.sol:DelegateCare`]: await deployment.deployLibrary("DelegateCare", DelegateCare__factory.bytecode),
+    [`${ROOM}/DeviceMetadata.sol:DeviceMetadata`]: await deployment.deployLibrary(
+      "DeviceMetadata",
+      DeviceMetadata__factory.bytecode,
+    ),
+    [`${ROOM}/DeviceMoves.sol:DeviceMoves`]: await deployment.deployLibrary(
+      "DeviceMoves",
+      DeviceMoves__factory.bytecode,
+    ),
+    [`${ROOM}/KeyCare.sol:KeyCare`]: await deployment.deployLibrary(
+      "KeyCare",
+      KeyCare__factory.linkBytecode(withVerifiers),
+    ),
+    [`${ROOM}/LotProofs.sol:LotProofs`]: await deployment.deployLibrary("LotProofs", LotProofs__factory.bytecode),
+  });
 }

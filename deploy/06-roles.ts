@@ -12,13 +12,15 @@ const GRANTS: readonly { role: bigint; label: string; on: keyof Addresses; selec
     role: REGISTRAR,
     label: "registrar",
     on: "DeviceRegistry",
-    selectors: ["registerIssuer", "revokeIssuer"].map((name) => selectorOf(DeviceRegistry__factory, name)),
+    selectors: ["registerIssuer", "revokeIssuer", "addKeyKind"].map((name) =>
+      selectorOf(DeviceRegistry__factory, name),
+    ),
   },
   {
     role: TREASURER,
     label: "treasurer",
     on: "DeviceRegistry",
-    selectors: [selectorOf(DeviceRegistry__factory, "setMinimumBond")],
+    selectors: ["setMinimumBond", "spendPool"].map((name) => selectorOf(DeviceRegistry__factory, name)),
   },
   { role: GUARDIAN, label: "guardian", on: "Analytics", selectors: [selectorOf(Analytics__factory, "reject")] },
   { role: GUARDIAN, label: "guardian", on: "PayoutRoller", selectors: [selectorOf(PayoutRoller__factory, "reject")] },

@@ -9,6 +9,8 @@ export interface Addresses {
   readonly Authority: string;
   readonly ITC: string;
   readonly P256Verifier: string;
+  readonly RsaVerifier: string;
+  readonly Erc1271Verifier: string;
   readonly DeviceRegistry: string;
   readonly DataAnchor: string;
   readonly ConsentRegistry: string;
@@ -41,6 +43,8 @@ interface Binding {
 /** What one run of the steps knows and has done. Everything that it finds on the chain, it leaves as it is. */
 export class Deployment {
   readonly addresses: Partial<Record<keyof Addresses, string>> = {};
+  /** What the contracts are linked with: parts of them that run in their storage, nothing to call. */
+  readonly libraries: Record<string, string> = {};
   private readonly abis: Partial<Record<keyof Addresses, InterfaceAbi>> = {};
 
   constructor(
@@ -67,15 +71,15 @@ export class Deployment {
 
   /** Deploys a contract unless it is there. The address follows from its code and arguments. */
   async deploy(name: keyof Addresses, binding: Binding, ...args: readonly unknown[]): Promise<string> {
-    const initCode = binding.bytecode + new Interface(binding.abi).encodeDeploy(args).slice(2);
-    const address = addressOf(initCode);
-    if ((await this.target.codeAt(address)) === "0x") {
-      await this.target.send(FACTORY, creationData(initCode), `deploy ${name}`);
-      this.log(`deployed ${name} at ${address}`);
-    } else {
-      this.log(`found ${name} at ${address}`);
-    }
+    const address = await this.ensure(name, binding.bytecode + new Interface(binding.abi).encodeDeploy(args).slice(2));
     this.record(name, address, binding.abi);
+    return address;
+  }
+
+  /** Deploys a library that contracts are linked with, unless it is there. */
+  async deployLibrary(name: string, bytecode: string): Promise<string> {
+    const address = await this.ensure(name, bytecode);
+    this.libraries[name] = address;
     return address;
   }
 
@@ -102,11 +106,25 @@ export class Deployment {
   async save(folder: string): Promise<string> {
     const home = join(folder, this.target.chainId.toString());
     await mkdir(join(home, "abi"), { recursive: true });
-    await writeFile(join(home, "addresses.json"), `${JSON.stringify(this.addresses, null, 2)}\n`);
+    await writeFile(
+      join(home, "addresses.json"),
+      `${JSON.stringify({ ...this.addresses, libraries: this.libraries }, null, 2)}\n`,
+    );
     for (const [name, abi] of Object.entries(this.abis)) {
       await writeFile(join(home, "abi", `${name}.json`), `${JSON.stringify({ abi }, null, 2)}\n`);
     }
     return home;
+  }
+
+  private async ensure(name: string, initCode: string): Promise<string> {
+    const address = addressOf(initCode);
+    if ((await this.target.codeAt(address)) === "0x") {
+      await this.target.send(FACTORY, creationData(initCode), `deploy ${name}`);
+      this.log(`deployed ${name} at ${address}`);
+    } else {
+      this.log(`found ${name} at ${address}`);
+    }
+    return address;
   }
 
   private interfaceOf(name: keyof Addresses): Interface {

@@ -10,6 +10,10 @@ const Itc = z
 const Parameters = z.strictObject({
   /** ITC that an issuer puts down for each device, at least. */
   minimumBondPerDevice: Itc,
+  /** Seconds that the recovery of a device's key takes, in which its issuer or the device can turn it down. */
+  keyRecoveryDelay: z.int().positive().transform(BigInt),
+  /** Seconds from a device's end until its bond can be returned. */
+  bondDelay: z.int().positive().transform(BigInt),
   /** Seconds for which each proposal can be challenged, at least. */
   minimumChallengeWindow: z.int().positive().transform(BigInt),
   /** ITC that whoever proposes puts down, at least. */

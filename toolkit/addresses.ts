@@ -16,6 +16,8 @@ const Addresses = z.object({
   Authority: address,
   ITC: address,
   P256Verifier: address,
+  RsaVerifier: address,
+  Erc1271Verifier: address,
   DeviceRegistry: address,
   DataAnchor: address,
   ConsentRegistry: address,

@@ -21,11 +21,23 @@ getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAnchor__factory>
+getContractFactory(name: 'DelegateCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegateCare__factory>
+getContractFactory(name: 'DeviceDids', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceDids__factory>
+getContractFactory(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceKeys__factory>
+getContractFactory(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceMetadata__factory>
+getContractFactory(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceMoves__factory>
 getContractFactory(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegistry__factory>
+getContractFactory(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Erc1271Verifier__factory>
+getContractFactory(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceKeys__factory>
 getContractFactory(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegistry__factory>
 getContractFactory(name: 'IERC1056', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC1056__factory>
+getContractFactory(name: 'ILotBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ILotBook__factory>
+getContractFactory(name: 'KeyCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.KeyCare__factory>
+getContractFactory(name: 'KeyVerifiers', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.KeyVerifiers__factory>
 getContractFactory(name: 'LotBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.LotBook__factory>
+getContractFactory(name: 'LotProofs', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.LotProofs__factory>
 getContractFactory(name: 'P256Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.P256Verifier__factory>
+getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
@@ -41,11 +53,23 @@ getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signe
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAnchor>
+getContractAt(name: 'DelegateCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegateCare>
+getContractAt(name: 'DeviceDids', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceDids>
+getContractAt(name: 'DeviceKeys', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceKeys>
+getContractAt(name: 'DeviceMetadata', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceMetadata>
+getContractAt(name: 'DeviceMoves', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceMoves>
 getContractAt(name: 'DeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegistry>
+getContractAt(name: 'Erc1271Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Erc1271Verifier>
+getContractAt(name: 'IDeviceKeys', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceKeys>
 getContractAt(name: 'IDeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegistry>
 getContractAt(name: 'IERC1056', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC1056>
+getContractAt(name: 'ILotBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ILotBook>
+getContractAt(name: 'KeyCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.KeyCare>
+getContractAt(name: 'KeyVerifiers', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.KeyVerifiers>
 getContractAt(name: 'LotBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.LotBook>
+getContractAt(name: 'LotProofs', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.LotProofs>
 getContractAt(name: 'P256Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.P256Verifier>
+getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
@@ -61,11 +85,23 @@ deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'DelegateCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
+deployContract(name: 'DeviceDids', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceDids>
+deployContract(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceKeys>
+deployContract(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMetadata>
+deployContract(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
+deployContract(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
+deployContract(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
+deployContract(name: 'ILotBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
+deployContract(name: 'KeyCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>
+deployContract(name: 'KeyVerifiers', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyVerifiers>
 deployContract(name: 'LotBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotBook>
+deployContract(name: 'LotProofs', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotProofs>
 deployContract(name: 'P256Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.P256Verifier>
+deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
@@ -81,11 +117,23 @@ deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'DelegateCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
+deployContract(name: 'DeviceDids', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceDids>
+deployContract(name: 'DeviceKeys', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceKeys>
+deployContract(name: 'DeviceMetadata', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMetadata>
+deployContract(name: 'DeviceMoves', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
+deployContract(name: 'Erc1271Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
+deployContract(name: 'IDeviceKeys', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
+deployContract(name: 'ILotBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
+deployContract(name: 'KeyCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>
+deployContract(name: 'KeyVerifiers', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyVerifiers>
 deployContract(name: 'LotBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotBook>
+deployContract(name: 'LotProofs', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotProofs>
 deployContract(name: 'P256Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.P256Verifier>
+deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>

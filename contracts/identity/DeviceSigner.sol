@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC7913SignatureVerifier} from "@openzeppelin/contracts/interfaces/IERC7913.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {DeviceId, KeyKind} from "./DeviceTypes.sol";
+import {KeyKinds} from "./KeyKinds.sol";
+import {KeyVerifiers} from "./KeyVerifiers.sol";
 
 /// @title What an ERC-7913 signer says about a device
 /// @notice A signer is the 20 bytes of an account (secp256k1), or `verifier ‖ key` (P-256: the verifier's address and the 64 bytes
@@ -13,18 +14,21 @@ library DeviceSigner {
     uint256 private constant HALF_P256_ORDER = 0x7FFFFFFF800000007FFFFFFFFFFFFFFFDE737D56D38BCF4279DCE5617E3192A8;
 
     /// @notice Whether `signature` over `digest` is the signer's. High-s signatures are not.
-    /// @dev An account with code is still asked for a plain signature: an EIP-7702 delegation must not change who a device is.
-    function verify(bytes calldata signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
-        if (signer.length == 20) {
+    /// @dev An account with code is still asked for a plain signature: an EIP-7702 delegation must not change who a device is. A verifier
+    ///      that reverts says no.
+    /// @param kind The signer's kind, by a verifier that the registry knows.
+    function verify(
+        KeyKind kind,
+        bytes calldata signer,
+        bytes32 digest,
+        bytes calldata signature
+    ) internal view returns (bool) {
+        if (KeyKinds.equal(kind, KeyKinds.SECP256K1)) {
             (address recovered, ECDSA.RecoverError failure, ) = ECDSA.tryRecoverCalldata(digest, signature);
             return failure == ECDSA.RecoverError.NoError && recovered == address(bytes20(signer));
         }
-        if (_verifiesNatively(signer, digest, signature)) return true;
-        address verifier = address(bytes20(signer));
-        // The caller has matched the verifier with one it knows, so this call goes to code of ours.
-        return
-            IERC7913SignatureVerifier(verifier).verify(signer[20:], digest, signature) ==
-            IERC7913SignatureVerifier.verify.selector;
+        if (KeyKinds.equal(kind, KeyKinds.P256) && _verifiesNatively(signer, digest, signature)) return true;
+        return KeyVerifiers.verify(signer, digest, signature);
     }
 
     /// @notice The id that a signer commits to, whatever its kind.
@@ -38,10 +42,10 @@ library DeviceSigner {
         return keccak256(abi.encodePacked(bytes1(0x00), kind, DeviceId.unwrap(device)));
     }
 
-    /// @notice The Multikey form of a P-256 key: 0x8024 (the varint of multicodec p256-pub) ‖ compressed point.
-    function multikeyOf(bytes calldata signer) internal pure returns (bytes memory) {
+    /// @notice A P-256 key as a W3C Multikey: 0x8024 (the varint of p256-pub) ‖ compressed point.
+    function p256Multikey(bytes calldata signer) internal pure returns (bytes memory) {
         bytes1 parity = uint8(signer[83]) & 1 == 1 ? bytes1(0x03) : bytes1(0x02);
-        return abi.encodePacked(bytes2(0x8024), parity, signer[20:52]);
+        return abi.encodePacked(KeyKinds.P256_MULTICODEC, parity, signer[20:52]);
     }
 
     /// @dev Asks the P-256 precompile (EIP-7951) itself: 4,000 gas less than by way of the verifier, which decides wherever this says

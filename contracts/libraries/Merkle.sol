@@ -9,6 +9,7 @@ library Merkle {
     uint256 private constant MAX_SIBLINGS = 250;
 
     error MerklePathTooLong(uint256 path, uint256 siblings);
+    error MerkleBadMultiproof(uint256 leaves, uint256 siblings);
 
     /// @notice The hash of an inner node.
     function node(bytes32 left, bytes32 right) internal pure returns (bytes32 hash) {
@@ -58,5 +59,52 @@ library Merkle {
                 path := shr(1, path)
             }
         }
+    }
+
+    /// @notice Climbs from many leaves of one tree to its root; what can be computed of the way isn't in the proof.
+    /// @param hashes The leaves, in the order of their places; used up.
+    /// @param places Where they stand, ascending.
+    /// @param leaves How many leaves the tree has.
+    /// @param siblings The nodes that don't follow from the leaves: level by level from the lowest, each level from left to right.
+    /// @return root The root that the proof leads to.
+    /// Errors: MerkleBadMultiproof for places that don't ascend or lie outside the tree, and for siblings that are missing or too many.
+    function climbMany(
+        bytes32[] memory hashes,
+        uint256[] memory places,
+        uint256 leaves,
+        bytes32[] calldata siblings
+    ) internal pure returns (bytes32 root) {
+        require(_ascend(places, hashes.length, leaves), MerkleBadMultiproof(leaves, siblings.length));
+        uint256 count = hashes.length;
+        uint256 used = 0;
+        for (uint256 width = leaves; width > 1; width = (width + 1) >> 1) {
+            uint256 written = 0;
+            for (uint256 k = 0; k < count; ++written) {
+                uint256 place = places[k];
+                bytes32 hash = hashes[k];
+                ++k;
+                if (place & 1 == 0 && k < count && places[k] == place + 1) {
+                    hash = node(hash, hashes[k]);
+                    ++k;
+                } else if (place & 1 == 1 || place + 1 < width) {
+                    require(used < siblings.length, MerkleBadMultiproof(leaves, siblings.length));
+                    bytes32 sibling = siblings[used++];
+                    hash = place & 1 == 1 ? node(sibling, hash) : node(hash, sibling);
+                }
+                hashes[written] = hash;
+                places[written] = place >> 1;
+            }
+            count = written;
+        }
+        require(used == siblings.length, MerkleBadMultiproof(leaves, siblings.length));
+        return hashes[0];
+    }
+
+    function _ascend(uint256[] memory places, uint256 count, uint256 leaves) private pure returns (bool) {
+        if (count == 0 || places.length != count || places[count - 1] >= leaves) return false;
+        for (uint256 k = 1; k < count; ++k) {
+            if (places[k - 1] >= places[k]) return false;
+        }
+        return true;
     }
 }

@@ -111,6 +111,8 @@ describe("deploying", () => {
     expect(parametersOf(31337n).minimumChallengeWindow).to.equal(3600n);
     expect(parametersOf(5n)).to.deep.equal({
       minimumBondPerDevice: 10n ** 18n,
+      keyRecoveryDelay: 259_200n,
+      bondDelay: 2_592_000n,
       minimumChallengeWindow: 86_400n,
       minimumProposerBond: 100n * 10n ** 18n,
     });

@@ -83,7 +83,7 @@ describe("DeviceRegistry.activate", () => {
           .to.emit(chain.registry, "DIDAttributeChanged")
           .withArgs(
             p256.id,
-            toHex(new TextEncoder().encode("did/pub/Multikey/veriKey")).padEnd(66, "0"),
+            toHex(new TextEncoder().encode("did/pub/Multikey/sigAuth")).padEnd(66, "0"),
             multikey,
             2n ** 256n - 1n,
             await chain.ethers.provider.getBlockNumber().then((number) => number + 1),
@@ -152,13 +152,13 @@ describe("DeviceRegistry.activate", () => {
 
     it("refuses an unknown lot, a revoked lot and a revoked issuer's lot", async () => {
       const unknown = `0x${"11".repeat(32)}`;
-      await refused({ ...right(), lot: unknown }, "DeviceRegistryLotUnknown", unknown);
+      await refused({ ...right(), lot: unknown }, "LotBookLotUnknown", unknown);
       const snapshot = await world.networkHelpers.takeSnapshot();
       await world.registry.connect(maker()).revokeLot(lot.id);
-      await refused(right(), "DeviceRegistryLotRevoked", lot.id);
+      await refused(right(), "LotBookLotRevoked", lot.id);
       await snapshot.restore();
       await world.registry.revokeIssuer(maker().address);
-      await refused(right(), "DeviceRegistryIssuerNotRegistered", maker().address);
+      await refused(right(), "LotBookIssuerNotRegistered", maker().address);
     });
 
     it("refuses a device beyond the lot's size", async () => {
@@ -222,13 +222,13 @@ describe("DeviceRegistry.activate", () => {
     it("refuses lengths that no key has", async () => {
       for (const length of [0, 1, 19, 21, 32, 64, 83, 85, 128]) {
         const signer = `0x${"22".repeat(length)}`;
-        await refused({ ...right(), signer }, "DeviceRegistryInvalidSigner", signer);
+        await refused({ ...right(), signer }, "DeviceKeysUnknownKind", signer);
       }
     });
 
     it("refuses a foreign verifier", async () => {
       const signer = `${owner}${toHex(p256.point).slice(2)}`.toLowerCase();
-      await refused({ ...right(p256), signer }, "DeviceRegistryInvalidSigner", signer);
+      await refused({ ...right(p256), signer }, "DeviceKeysUnknownKind", signer);
     });
 
     it("refuses a P-256 point that is not on the curve", async () => {
@@ -259,7 +259,7 @@ describe("DeviceRegistry.activate", () => {
     it("refuses an active device that was revoked", async () => {
       await send(world, right());
       await world.registry.connect(maker()).revokeDevice(lot.id, first.id);
-      await expect(send(world, right())).to.be.revertedWithCustomError(world.registry, "DeviceRegistryDeviceRevoked");
+      await expect(send(world, right())).to.be.revertedWithCustomError(world.registry, "DeviceRegistryDeviceKnown");
       // Nor through another lot that lists it.
       const other = await enrolLot(world, maker(), [first, keyOf("x")]);
       await expect(send(world, activationOf(world, other, first, owner)))
@@ -282,7 +282,7 @@ describe("DeviceRegistry.activate", () => {
       const reentrant = await world.ethers.deployContract("ReentrantOwner");
       const call = activationOf(world, lot, first, await reentrant.getAddress());
       const { signer, deadline, signature, path, proof } = call;
-      const args = [call.lot, signer, call.owner, deadline, signature, path, proof] as const;
+      const args = [call.lot, signer, call.owner, signature, deadline, path, proof] as const;
       await reentrant.getFunction("setCall")(world.registry.interface.encodeFunctionData("activate", [...args]));
       await send(world, call);
       expect(await reentrant.getFunction("succeeded")()).to.equal(false);

@@ -68,7 +68,7 @@ export function activationOf(world: Deployed, lot: EnrolledLot, key: DeviceKey, 
 /** Sends the call from the operator, who is nobody to the device. */
 export function send(world: Deployed, call: ActivationCall) {
   const { lot, signer, owner, deadline, signature, path, proof } = call;
-  return world.registry.activate(lot, signer, owner, deadline, signature, path, proof);
+  return world.registry.activate(lot, signer, owner, signature, deadline, path, proof);
 }
 
 /** The same signature with s in the upper half: the curve accepts it, we don't. */

@@ -106,7 +106,7 @@ async function activateOne(world: World, fleet: FleetState, { device, owner }: M
   const signature = device.signActivation(world.digests, { lot, owner: owner.address, deadline });
   const signer = signerOf(key, world.addresses.P256Verifier);
   const { path, siblings } = fleet.lot.prove(key.id);
-  const args = [lot, toHex(signer), owner.address, deadline, toHex(signature), path, siblings.map(toHex)];
+  const args = [lot, toHex(signer), owner.address, toHex(signature), deadline, path, siblings.map(toHex)];
   const what = key.kind === "p256" ? "activate a device (P-256)" : "activate a device (secp256k1)";
   await world.send(world.gateway(fleet.spec.gateway).account, "DeviceRegistry", "activate", args, what);
 }

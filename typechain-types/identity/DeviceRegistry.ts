@@ -7,19 +7,30 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activationDigest" | "approve" | "authority" | "balanceOf" | "changed" | "deviceOf" | "eip712Domain" | "enrolLot" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "lotIdOf" | "lotOf" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "readingDigest" | "registerIssuer" | "revokeDevice" | "revokeIssuer" | "revokeLot" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAuthority" | "setMinimumBond" | "supportsInterface" | "symbol" | "tokenURI" | "transferFrom" | "validDelegate"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addDelegate" | "addKeyKind" | "approve" | "attributesOf" | "authority" | "balanceOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "changeOwner" | "changed" | "completeRecovery" | "delegatesOf" | "deviceOf" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeAttribute" | "revokeDelegate" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAttribute" | "setAuthority" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "supportsInterface" | "suspend" | "symbol" | "tokenURI" | "transferFrom" | "userExpires" | "userOf" | "validDelegate"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Approval" | "ApprovalForAll" | "AuthorityUpdated" | "DIDAttributeChanged" | "DIDDelegateChanged" | "DIDOwnerChanged" | "DeviceActivated" | "DeviceRevoked" | "EIP712DomainChanged" | "IssuerRegistered" | "IssuerRevoked" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "Transfer"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "Approval" | "ApprovalForAll" | "AssuranceStated" | "AuthorityUpdated" | "BondMoved" | "DIDAttributeChanged" | "DIDDelegateChanged" | "DIDOwnerChanged" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EIP712DomainChanged" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "Transfer" | "UpdateUser"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BigNumberish, BytesLike, BigNumberish, BytesLike[]]): string;
+    encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish, BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'activateBatch', values: [BytesLike, BigNumberish, BytesLike[], AddressLike[], BytesLike[], BigNumberish[], BigNumberish, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'activationDigest', values: [AddressLike, BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'addDelegate', values: [AddressLike, BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'addKeyKind', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'approve', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'attributesOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'balanceOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'bondDelay', values?: undefined): string;
+encodeFunctionData(functionFragment: 'cancelRecovery', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'cancelRecoveryDigest', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'changeOwner', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'changed', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'completeRecovery', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'delegatesOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deviceOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
 encodeFunctionData(functionFragment: 'enrolLot', values: [BytesLike, BigNumberish, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'enrolLotFor', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'getApproved', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'identityOwner', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isActive', values: [AddressLike]): string;
@@ -27,38 +38,74 @@ encodeFunctionData(functionFragment: 'isApprovedForAll', values: [AddressLike, A
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'isIssuer', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'lotDigest', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'lotIdOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lotOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'lowerAssurance', values: [BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'minimumBond', values?: undefined): string;
 encodeFunctionData(functionFragment: 'name', values?: undefined): string;
 encodeFunctionData(functionFragment: 'nonce', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'ownerOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'p256Verifier', values?: undefined): string;
+encodeFunctionData(functionFragment: 'pool', values?: undefined): string;
+encodeFunctionData(functionFragment: 'proveEquivocation', values: [AddressLike, BytesLike, BigNumberish, [BigNumberish, BigNumberish], [BytesLike, BytesLike], [BytesLike, BytesLike], [BytesLike, BytesLike]]): string;
 encodeFunctionData(functionFragment: 'readingDigest', values: [AddressLike, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'recoveryDelay', values?: undefined): string;
 encodeFunctionData(functionFragment: 'registerIssuer', values: [AddressLike, string]): string;
+encodeFunctionData(functionFragment: 'releaseBond', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'requestRecovery', values: [AddressLike, BytesLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'restoreBond', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'resume', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'retire', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'revokeAttribute', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'revokeDelegate', values: [AddressLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeDevice', values: [BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeIssuer', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'revokeKey', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'revokeLot', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'rotateKey', values: [AddressLike, BytesLike, BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'safeTransferFrom(address,address,uint256)', values: [AddressLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'safeTransferFrom(address,address,uint256,bytes)', values: [AddressLike, AddressLike, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'setApprovalForAll', values: [AddressLike, boolean]): string;
+encodeFunctionData(functionFragment: 'setAttribute', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setMinimumBond', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'setUser', values: [BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'spendPool', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'standingOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'stateAssurance', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'supportsInterface', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'suspend', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'symbol', values?: undefined): string;
 encodeFunctionData(functionFragment: 'tokenURI', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'transferFrom', values: [AddressLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'userExpires', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'userOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'validDelegate', values: [AddressLike, BytesLike, AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'activate', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'activateBatch', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'activationDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'addDelegate', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'addKeyKind', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'approve', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'attributesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'balanceOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'bondDelay', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'cancelRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'cancelRecoveryDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'changeOwner', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'changed', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'delegatesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deviceOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'enrolLot', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'enrolLotFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'getApproved', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'identityOwner', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isActive', data: BytesLike): Result;
@@ -66,27 +113,52 @@ decodeFunctionResult(functionFragment: 'isApprovedForAll', data: BytesLike): Res
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isIssuer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lotDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotIdOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lowerAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumBond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'name', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'nonce', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ownerOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'p256Verifier', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'pool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'proveEquivocation', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'readingDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'recoveryDelay', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'registerIssuer', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'releaseBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'restoreBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'resume', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'retire', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeAttribute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeDelegate', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeIssuer', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeLot', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rotateKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'safeTransferFrom(address,address,uint256)', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'safeTransferFrom(address,address,uint256,bytes)', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setApprovalForAll', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAttribute', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setUser', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'spendPool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'standingOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'stateAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'supportsInterface', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'suspend', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'symbol', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'tokenURI', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'transferFrom', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'userExpires', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result;
   }
 
@@ -115,10 +187,34 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
   
 
+    export namespace AssuranceStatedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, assurance: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, assurance: bigint];
+      export interface OutputObject {lot: string, device: string, assurance: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace AuthorityUpdatedEvent {
       export type InputTuple = [authority: AddressLike];
       export type OutputTuple = [authority: string];
       export interface OutputObject {authority: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace BondMovedEvent {
+      export type InputTuple = [issuer: AddressLike, device: AddressLike, bond: BigNumberish, returned: boolean];
+      export type OutputTuple = [issuer: string, device: string, bond: bigint, returned: boolean];
+      export interface OutputObject {issuer: string, device: string, bond: bigint, returned: boolean };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -175,6 +271,30 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
   
 
+    export namespace DeviceResumedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, hold: BigNumberish, left: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, hold: bigint, left: bigint];
+      export interface OutputObject {lot: string, device: string, hold: bigint, left: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DeviceRetiredEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, bondFreeAt: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, bondFreeAt: bigint];
+      export interface OutputObject {lot: string, device: string, bondFreeAt: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace DeviceRevokedEvent {
       export type InputTuple = [lot: BytesLike, device: AddressLike];
       export type OutputTuple = [lot: string, device: string];
@@ -187,10 +307,34 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
   
 
+    export namespace DeviceSuspendedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, hold: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, hold: bigint];
+      export interface OutputObject {lot: string, device: string, hold: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace EIP712DomainChangedEvent {
       export type InputTuple = [];
       export type OutputTuple = [];
       export interface OutputObject {};
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace EquivocationProvedEvent {
+      export type InputTuple = [prover: AddressLike, device: AddressLike, sequence: BigNumberish, first: BytesLike, second: BytesLike, reward: BigNumberish, bond: BigNumberish];
+      export type OutputTuple = [prover: string, device: string, sequence: bigint, first: string, second: string, reward: bigint, bond: bigint];
+      export interface OutputObject {prover: string, device: string, sequence: bigint, first: string, second: string, reward: bigint, bond: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -215,6 +359,30 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
       export type InputTuple = [issuer: AddressLike];
       export type OutputTuple = [issuer: string];
       export interface OutputObject {issuer: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace KeyKindAddedEvent {
+      export type InputTuple = [kind: BigNumberish, verifier: AddressLike, multicodec: BytesLike];
+      export type OutputTuple = [kind: bigint, verifier: string, multicodec: string];
+      export interface OutputObject {kind: bigint, verifier: string, multicodec: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace LotAssuranceLoweredEvent {
+      export type InputTuple = [lot: BytesLike, assurance: BigNumberish];
+      export type OutputTuple = [lot: string, assurance: bigint];
+      export interface OutputObject {lot: string, assurance: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -259,10 +427,58 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
   
 
+    export namespace PoolSpentEvent {
+      export type InputTuple = [to: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [to: string, amount: bigint];
+      export interface OutputObject {to: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RecoveryCancelledEvent {
+      export type InputTuple = [by: AddressLike, device: AddressLike];
+      export type OutputTuple = [by: string, device: string];
+      export interface OutputObject {by: string, device: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RecoveryRequestedEvent {
+      export type InputTuple = [owner: AddressLike, device: AddressLike, signer: BytesLike, readyAt: BigNumberish];
+      export type OutputTuple = [owner: string, device: string, signer: string, readyAt: bigint];
+      export interface OutputObject {owner: string, device: string, signer: string, readyAt: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace TransferEvent {
       export type InputTuple = [from: AddressLike, to: AddressLike, tokenId: BigNumberish];
       export type OutputTuple = [from: string, to: string, tokenId: bigint];
       export interface OutputObject {from: string, to: string, tokenId: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace UpdateUserEvent {
+      export type InputTuple = [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish];
+      export type OutputTuple = [tokenId: bigint, user: string, expires: bigint];
+      export interface OutputObject {tokenId: bigint, user: string, expires: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -306,7 +522,15 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     
     activate: TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, signature: BytesLike, deadline: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    activateBatch: TypedContractMethod<
+      [id: BytesLike, deadline: BigNumberish, signers: BytesLike[], owners: AddressLike[], signatures: BytesLike[], places: BigNumberish[], leaves: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >
@@ -321,10 +545,34 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    addDelegate: TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    addKeyKind: TypedContractMethod<
+      [verifier: AddressLike, multicodec: BytesLike, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     approve: TypedContractMethod<
       [to: AddressLike, tokenId: BigNumberish, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    attributesOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [bigint],
+      'view'
     >
     
 
@@ -345,9 +593,57 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    bondDelay: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    cancelRecovery: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    cancelRecoveryDigest: TypedContractMethod<
+      [device: AddressLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    changeOwner: TypedContractMethod<
+      [identity: AddressLike, newOwner: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     changed: TypedContractMethod<
       [identity: AddressLike, ],
       [bigint],
+      'view'
+    >
+    
+
+    
+    completeRecovery: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, readyAt: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    delegatesOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[string[], string[], bigint[], bigint[]]],
       'view'
     >
     
@@ -371,6 +667,14 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     enrolLot: TypedContractMethod<
       [root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
+    enrolLotFor: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
     >
@@ -433,6 +737,38 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    keyChangeDigest: TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    keyKindOf: TypedContractMethod<
+      [kind: BigNumberish, ],
+      [[string, string] & {verifier: string, multicodec: string }],
+      'view'
+    >
+    
+
+    
+    keyOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[string, bigint] & {signer: string, number: bigint }],
+      'view'
+    >
+    
+
+    
+    lotDigest: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
     lotIdOf: TypedContractMethod<
       [issuer: AddressLike, root: BytesLike, ],
       [string],
@@ -445,6 +781,14 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
       [id: BytesLike, ],
       [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
+    >
+    
+
+    
+    lowerAssurance: TypedContractMethod<
+      [id: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -489,6 +833,22 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    pool: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    proveEquivocation: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, sequence: BigNumberish, times: [BigNumberish, BigNumberish], schemas: [BytesLike, BytesLike], contents: [BytesLike, BytesLike], signatures: [BytesLike, BytesLike], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     readingDigest: TypedContractMethod<
       [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
       [string],
@@ -497,8 +857,72 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    recoveryDelay: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     registerIssuer: TypedContractMethod<
       [issuer: AddressLike, name: string, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    releaseBond: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    requestRecovery: TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, newSignature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    restoreBond: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    resume: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    retire: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    revokeAttribute: TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    revokeDelegate: TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -521,8 +945,24 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    revokeKey: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     revokeLot: TypedContractMethod<
       [id: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    rotateKey: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, deadline: BigNumberish, signature: BytesLike, newSignature: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -553,6 +993,14 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    setAttribute: TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     setAuthority: TypedContractMethod<
       [newAuthority: AddressLike, ],
       [void],
@@ -569,10 +1017,50 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    setUser: TypedContractMethod<
+      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    spendPool: TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    standingOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {holds: bigint, bond: bigint }],
+      'view'
+    >
+    
+
+    
+    stateAssurance: TypedContractMethod<
+      [device: AddressLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     supportsInterface: TypedContractMethod<
       [interfaceId: BytesLike, ],
       [boolean],
       'view'
+    >
+    
+
+    
+    suspend: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -601,8 +1089,24 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    userExpires: TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    userOf: TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
     validDelegate: TypedContractMethod<
-      [arg0: AddressLike, arg1: BytesLike, arg2: AddressLike, ],
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
       [boolean],
       'view'
     >
@@ -612,7 +1116,12 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'activate'): TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, signature: BytesLike, deadline: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'activateBatch'): TypedContractMethod<
+      [id: BytesLike, deadline: BigNumberish, signers: BytesLike[], owners: AddressLike[], signatures: BytesLike[], places: BigNumberish[], leaves: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >;
@@ -621,10 +1130,25 @@ getFunction(nameOrSignature: 'activationDigest'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'addDelegate'): TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'addKeyKind'): TypedContractMethod<
+      [verifier: AddressLike, multicodec: BytesLike, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'approve'): TypedContractMethod<
       [to: AddressLike, tokenId: BigNumberish, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'attributesOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [bigint],
+      'view'
     >;
 getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
@@ -636,9 +1160,39 @@ getFunction(nameOrSignature: 'balanceOf'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'bondDelay'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'cancelRecovery'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'cancelRecoveryDigest'): TypedContractMethod<
+      [device: AddressLike, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'changeOwner'): TypedContractMethod<
+      [identity: AddressLike, newOwner: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'changed'): TypedContractMethod<
       [identity: AddressLike, ],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'completeRecovery'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, readyAt: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'delegatesOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[string[], string[], bigint[], bigint[]]],
       'view'
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
@@ -653,6 +1207,11 @@ getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'enrolLot'): TypedContractMethod<
       [root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, ],
+      [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'enrolLotFor'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
     >;
@@ -691,6 +1250,26 @@ getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'keyChangeDigest'): TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'keyKindOf'): TypedContractMethod<
+      [kind: BigNumberish, ],
+      [[string, string] & {verifier: string, multicodec: string }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'keyOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[string, bigint] & {signer: string, number: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'lotDigest'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'lotIdOf'): TypedContractMethod<
       [issuer: AddressLike, root: BytesLike, ],
       [string],
@@ -700,6 +1279,11 @@ getFunction(nameOrSignature: 'lotOf'): TypedContractMethod<
       [id: BytesLike, ],
       [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
+    >;
+getFunction(nameOrSignature: 'lowerAssurance'): TypedContractMethod<
+      [id: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<
       [],
@@ -726,13 +1310,63 @@ getFunction(nameOrSignature: 'p256Verifier'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'pool'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'proveEquivocation'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, sequence: BigNumberish, times: [BigNumberish, BigNumberish], schemas: [BytesLike, BytesLike], contents: [BytesLike, BytesLike], signatures: [BytesLike, BytesLike], ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'readingDigest'): TypedContractMethod<
       [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'recoveryDelay'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'registerIssuer'): TypedContractMethod<
       [issuer: AddressLike, name: string, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'releaseBond'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'requestRecovery'): TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, newSignature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'restoreBond'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'resume'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'retire'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'revokeAttribute'): TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'revokeDelegate'): TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -746,8 +1380,18 @@ getFunction(nameOrSignature: 'revokeIssuer'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'revokeKey'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'revokeLot'): TypedContractMethod<
       [id: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'rotateKey'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, deadline: BigNumberish, signature: BytesLike, newSignature: BytesLike, ],
       [void],
       'nonpayable'
     >;
@@ -766,6 +1410,11 @@ getFunction(nameOrSignature: 'setApprovalForAll'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'setAttribute'): TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
       [newAuthority: AddressLike, ],
       [void],
@@ -776,10 +1425,35 @@ getFunction(nameOrSignature: 'setMinimumBond'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'setUser'): TypedContractMethod<
+      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'spendPool'): TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'standingOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {holds: bigint, bond: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'stateAssurance'): TypedContractMethod<
+      [device: AddressLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'supportsInterface'): TypedContractMethod<
       [interfaceId: BytesLike, ],
       [boolean],
       'view'
+    >;
+getFunction(nameOrSignature: 'suspend'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'symbol'): TypedContractMethod<
       [],
@@ -796,27 +1470,49 @@ getFunction(nameOrSignature: 'transferFrom'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'userExpires'): TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'userOf'): TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'validDelegate'): TypedContractMethod<
-      [arg0: AddressLike, arg1: BytesLike, arg2: AddressLike, ],
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
       [boolean],
       'view'
     >;
 
     getEvent(key: 'Approval'): TypedContractEvent<ApprovalEvent.InputTuple, ApprovalEvent.OutputTuple, ApprovalEvent.OutputObject>;
 getEvent(key: 'ApprovalForAll'): TypedContractEvent<ApprovalForAllEvent.InputTuple, ApprovalForAllEvent.OutputTuple, ApprovalForAllEvent.OutputObject>;
+getEvent(key: 'AssuranceStated'): TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
 getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+getEvent(key: 'BondMoved'): TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
 getEvent(key: 'DIDAttributeChanged'): TypedContractEvent<DIDAttributeChangedEvent.InputTuple, DIDAttributeChangedEvent.OutputTuple, DIDAttributeChangedEvent.OutputObject>;
 getEvent(key: 'DIDDelegateChanged'): TypedContractEvent<DIDDelegateChangedEvent.InputTuple, DIDDelegateChangedEvent.OutputTuple, DIDDelegateChangedEvent.OutputObject>;
 getEvent(key: 'DIDOwnerChanged'): TypedContractEvent<DIDOwnerChangedEvent.InputTuple, DIDOwnerChangedEvent.OutputTuple, DIDOwnerChangedEvent.OutputObject>;
 getEvent(key: 'DeviceActivated'): TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
+getEvent(key: 'DeviceResumed'): TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+getEvent(key: 'DeviceRetired'): TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
 getEvent(key: 'DeviceRevoked'): TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
+getEvent(key: 'DeviceSuspended'): TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
 getEvent(key: 'EIP712DomainChanged'): TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+getEvent(key: 'EquivocationProved'): TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
 getEvent(key: 'IssuerRegistered'): TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
 getEvent(key: 'IssuerRevoked'): TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+getEvent(key: 'KeyKindAdded'): TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+getEvent(key: 'LotAssuranceLowered'): TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
 getEvent(key: 'LotEnrolled'): TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
 getEvent(key: 'LotRevoked'): TypedContractEvent<LotRevokedEvent.InputTuple, LotRevokedEvent.OutputTuple, LotRevokedEvent.OutputObject>;
 getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
+getEvent(key: 'PoolSpent'): TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+getEvent(key: 'RecoveryCancelled'): TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+getEvent(key: 'RecoveryRequested'): TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
 getEvent(key: 'Transfer'): TypedContractEvent<TransferEvent.InputTuple, TransferEvent.OutputTuple, TransferEvent.OutputObject>;
+getEvent(key: 'UpdateUser'): TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
 
     filters: {
       
@@ -828,8 +1524,16 @@ getEvent(key: 'Transfer'): TypedContractEvent<TransferEvent.InputTuple, Transfer
       ApprovalForAll: TypedContractEvent<ApprovalForAllEvent.InputTuple, ApprovalForAllEvent.OutputTuple, ApprovalForAllEvent.OutputObject>;
     
 
+      'AssuranceStated(bytes32,address,uint8)': TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
+      AssuranceStated: TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
+    
+
       'AuthorityUpdated(address)': TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
       AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+    
+
+      'BondMoved(address,address,uint256,bool)': TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
+      BondMoved: TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
     
 
       'DIDAttributeChanged(address,bytes32,bytes,uint256,uint256)': TypedContractEvent<DIDAttributeChangedEvent.InputTuple, DIDAttributeChangedEvent.OutputTuple, DIDAttributeChangedEvent.OutputObject>;
@@ -848,12 +1552,28 @@ getEvent(key: 'Transfer'): TypedContractEvent<TransferEvent.InputTuple, Transfer
       DeviceActivated: TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
     
 
+      'DeviceResumed(bytes32,address,uint8,uint8)': TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+      DeviceResumed: TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+    
+
+      'DeviceRetired(bytes32,address,uint64)': TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
+      DeviceRetired: TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
+    
+
       'DeviceRevoked(bytes32,address)': TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
       DeviceRevoked: TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
     
 
+      'DeviceSuspended(bytes32,address,uint8)': TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
+      DeviceSuspended: TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
+    
+
       'EIP712DomainChanged()': TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
       EIP712DomainChanged: TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+    
+
+      'EquivocationProved(address,address,uint64,bytes32,bytes32,uint256,uint256)': TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
+      EquivocationProved: TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
     
 
       'IssuerRegistered(address,string)': TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
@@ -862,6 +1582,14 @@ getEvent(key: 'Transfer'): TypedContractEvent<TransferEvent.InputTuple, Transfer
 
       'IssuerRevoked(address)': TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
       IssuerRevoked: TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+    
+
+      'KeyKindAdded(uint8,address,bytes)': TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+      KeyKindAdded: TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+    
+
+      'LotAssuranceLowered(bytes32,uint8)': TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
+      LotAssuranceLowered: TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
     
 
       'LotEnrolled(bytes32,address,bytes32,uint64,uint8,uint256)': TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
@@ -876,8 +1604,24 @@ getEvent(key: 'Transfer'): TypedContractEvent<TransferEvent.InputTuple, Transfer
       MinimumBondSet: TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
     
 
+      'PoolSpent(address,uint256)': TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+      PoolSpent: TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+    
+
+      'RecoveryCancelled(address,address)': TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+      RecoveryCancelled: TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+    
+
+      'RecoveryRequested(address,address,bytes,uint64)': TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
+      RecoveryRequested: TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
+    
+
       'Transfer(address,address,uint256)': TypedContractEvent<TransferEvent.InputTuple, TransferEvent.OutputTuple, TransferEvent.OutputObject>;
       Transfer: TypedContractEvent<TransferEvent.InputTuple, TransferEvent.OutputTuple, TransferEvent.OutputObject>;
+    
+
+      'UpdateUser(uint256,address,uint64)': TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
+      UpdateUser: TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
     
     };
   }

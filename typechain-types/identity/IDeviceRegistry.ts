@@ -7,48 +7,134 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activationDigest" | "deviceOf" | "enrolLot" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "lotIdOf" | "lotOf" | "minimumBond" | "p256Verifier" | "readingDigest" | "registerIssuer" | "revokeDevice" | "revokeIssuer" | "revokeLot" | "setMinimumBond"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "userExpires" | "userOf"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "DeviceActivated" | "DeviceRevoked" | "IssuerRegistered" | "IssuerRevoked" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AssuranceStated" | "BondMoved" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "UpdateUser"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BigNumberish, BytesLike, BigNumberish, BytesLike[]]): string;
+    encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish, BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'activateBatch', values: [BytesLike, BigNumberish, BytesLike[], AddressLike[], BytesLike[], BigNumberish[], BigNumberish, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'activationDigest', values: [AddressLike, BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'addKeyKind', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'attributesOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'bondDelay', values?: undefined): string;
+encodeFunctionData(functionFragment: 'cancelRecovery', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'cancelRecoveryDigest', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'completeRecovery', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'delegatesOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deviceOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'enrolLot', values: [BytesLike, BigNumberish, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'enrolLotFor', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isActive', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isIssuer', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'lotDigest', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'lotIdOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lotOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'lowerAssurance', values: [BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'minimumBond', values?: undefined): string;
 encodeFunctionData(functionFragment: 'p256Verifier', values?: undefined): string;
+encodeFunctionData(functionFragment: 'pool', values?: undefined): string;
+encodeFunctionData(functionFragment: 'proveEquivocation', values: [AddressLike, BytesLike, BigNumberish, [BigNumberish, BigNumberish], [BytesLike, BytesLike], [BytesLike, BytesLike], [BytesLike, BytesLike]]): string;
 encodeFunctionData(functionFragment: 'readingDigest', values: [AddressLike, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'recoveryDelay', values?: undefined): string;
 encodeFunctionData(functionFragment: 'registerIssuer', values: [AddressLike, string]): string;
+encodeFunctionData(functionFragment: 'releaseBond', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'requestRecovery', values: [AddressLike, BytesLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'restoreBond', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'resume', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'retire', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeDevice', values: [BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeIssuer', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'revokeKey', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'revokeLot', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'rotateKey', values: [AddressLike, BytesLike, BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'setMinimumBond', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'setUser', values: [BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'spendPool', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'standingOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'stateAssurance', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'suspend', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'userExpires', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'userOf', values: [BigNumberish]): string;
 
     decodeFunctionResult(functionFragment: 'activate', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'activateBatch', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'activationDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'addKeyKind', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'attributesOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'bondDelay', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'cancelRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'cancelRecoveryDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'delegatesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deviceOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'enrolLot', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'enrolLotFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isActive', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isIssuer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lotDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotIdOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lowerAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumBond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'p256Verifier', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'pool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'proveEquivocation', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'readingDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'recoveryDelay', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'registerIssuer', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'releaseBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestRecovery', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'restoreBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'resume', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'retire', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeIssuer', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeLot', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rotateKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setUser', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'spendPool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'standingOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'stateAssurance', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'suspend', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'userExpires', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
   }
 
   
+    export namespace AssuranceStatedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, assurance: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, assurance: bigint];
+      export interface OutputObject {lot: string, device: string, assurance: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace BondMovedEvent {
+      export type InputTuple = [issuer: AddressLike, device: AddressLike, bond: BigNumberish, returned: boolean];
+      export type OutputTuple = [issuer: string, device: string, bond: bigint, returned: boolean];
+      export interface OutputObject {issuer: string, device: string, bond: bigint, returned: boolean };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace DeviceActivatedEvent {
       export type InputTuple = [lot: BytesLike, device: AddressLike, owner: AddressLike];
       export type OutputTuple = [lot: string, device: string, owner: string];
@@ -61,10 +147,58 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
   
 
+    export namespace DeviceResumedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, hold: BigNumberish, left: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, hold: bigint, left: bigint];
+      export interface OutputObject {lot: string, device: string, hold: bigint, left: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DeviceRetiredEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, bondFreeAt: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, bondFreeAt: bigint];
+      export interface OutputObject {lot: string, device: string, bondFreeAt: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace DeviceRevokedEvent {
       export type InputTuple = [lot: BytesLike, device: AddressLike];
       export type OutputTuple = [lot: string, device: string];
       export interface OutputObject {lot: string, device: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DeviceSuspendedEvent {
+      export type InputTuple = [lot: BytesLike, device: AddressLike, hold: BigNumberish];
+      export type OutputTuple = [lot: string, device: string, hold: bigint];
+      export interface OutputObject {lot: string, device: string, hold: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace EquivocationProvedEvent {
+      export type InputTuple = [prover: AddressLike, device: AddressLike, sequence: BigNumberish, first: BytesLike, second: BytesLike, reward: BigNumberish, bond: BigNumberish];
+      export type OutputTuple = [prover: string, device: string, sequence: bigint, first: string, second: string, reward: bigint, bond: bigint];
+      export interface OutputObject {prover: string, device: string, sequence: bigint, first: string, second: string, reward: bigint, bond: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -89,6 +223,30 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
       export type InputTuple = [issuer: AddressLike];
       export type OutputTuple = [issuer: string];
       export interface OutputObject {issuer: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace KeyKindAddedEvent {
+      export type InputTuple = [kind: BigNumberish, verifier: AddressLike, multicodec: BytesLike];
+      export type OutputTuple = [kind: bigint, verifier: string, multicodec: string];
+      export interface OutputObject {kind: bigint, verifier: string, multicodec: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace LotAssuranceLoweredEvent {
+      export type InputTuple = [lot: BytesLike, assurance: BigNumberish];
+      export type OutputTuple = [lot: string, assurance: bigint];
+      export interface OutputObject {lot: string, assurance: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -133,6 +291,54 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
   
 
+    export namespace PoolSpentEvent {
+      export type InputTuple = [to: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [to: string, amount: bigint];
+      export interface OutputObject {to: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RecoveryCancelledEvent {
+      export type InputTuple = [by: AddressLike, device: AddressLike];
+      export type OutputTuple = [by: string, device: string];
+      export interface OutputObject {by: string, device: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RecoveryRequestedEvent {
+      export type InputTuple = [owner: AddressLike, device: AddressLike, signer: BytesLike, readyAt: BigNumberish];
+      export type OutputTuple = [owner: string, device: string, signer: string, readyAt: bigint];
+      export interface OutputObject {owner: string, device: string, signer: string, readyAt: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace UpdateUserEvent {
+      export type InputTuple = [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish];
+      export type OutputTuple = [tokenId: bigint, user: string, expires: bigint];
+      export interface OutputObject {tokenId: bigint, user: string, expires: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
   export interface IDeviceRegistry extends BaseContract {
     
     connect(runner?: ContractRunner | null): IDeviceRegistry;
@@ -168,7 +374,15 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     
     activate: TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, signature: BytesLike, deadline: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    activateBatch: TypedContractMethod<
+      [id: BytesLike, deadline: BigNumberish, signers: BytesLike[], owners: AddressLike[], signatures: BytesLike[], places: BigNumberish[], leaves: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >
@@ -178,6 +392,62 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     activationDigest: TypedContractMethod<
       [device: AddressLike, lot: BytesLike, owner: AddressLike, deadline: BigNumberish, ],
       [string],
+      'view'
+    >
+    
+
+    
+    addKeyKind: TypedContractMethod<
+      [verifier: AddressLike, multicodec: BytesLike, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
+    attributesOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    bondDelay: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    cancelRecovery: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    cancelRecoveryDigest: TypedContractMethod<
+      [device: AddressLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    completeRecovery: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, readyAt: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    delegatesOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >
     
@@ -193,6 +463,14 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     enrolLot: TypedContractMethod<
       [root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
+    enrolLotFor: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
     >
@@ -223,6 +501,38 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
+    keyChangeDigest: TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    keyKindOf: TypedContractMethod<
+      [kind: BigNumberish, ],
+      [[string, string] & {verifier: string, multicodec: string }],
+      'view'
+    >
+    
+
+    
+    keyOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[string, bigint] & {signer: string, number: bigint }],
+      'view'
+    >
+    
+
+    
+    lotDigest: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
     lotIdOf: TypedContractMethod<
       [issuer: AddressLike, root: BytesLike, ],
       [string],
@@ -235,6 +545,14 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
       [lot: BytesLike, ],
       [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
+    >
+    
+
+    
+    lowerAssurance: TypedContractMethod<
+      [lot: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -255,6 +573,22 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
+    pool: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    proveEquivocation: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, sequence: BigNumberish, times: [BigNumberish, BigNumberish], schemas: [BytesLike, BytesLike], contents: [BytesLike, BytesLike], signatures: [BytesLike, BytesLike], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     readingDigest: TypedContractMethod<
       [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
       [string],
@@ -263,8 +597,56 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
+    recoveryDelay: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     registerIssuer: TypedContractMethod<
       [issuer: AddressLike, name: string, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    releaseBond: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    requestRecovery: TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, newSignature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    restoreBond: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    resume: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    retire: TypedContractMethod<
+      [device: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -287,8 +669,24 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
+    revokeKey: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     revokeLot: TypedContractMethod<
       [lot: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    rotateKey: TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, deadline: BigNumberish, signature: BytesLike, newSignature: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -302,17 +700,113 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     >
     
 
+    
+    setUser: TypedContractMethod<
+      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    spendPool: TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    standingOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {holds: bigint, bond: bigint }],
+      'view'
+    >
+    
+
+    
+    stateAssurance: TypedContractMethod<
+      [device: AddressLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    suspend: TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    userExpires: TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    userOf: TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'activate'): TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
+      [id: BytesLike, signer: BytesLike, owner: AddressLike, signature: BytesLike, deadline: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'activateBatch'): TypedContractMethod<
+      [id: BytesLike, deadline: BigNumberish, signers: BytesLike[], owners: AddressLike[], signatures: BytesLike[], places: BigNumberish[], leaves: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'activationDigest'): TypedContractMethod<
       [device: AddressLike, lot: BytesLike, owner: AddressLike, deadline: BigNumberish, ],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'addKeyKind'): TypedContractMethod<
+      [verifier: AddressLike, multicodec: BytesLike, ],
+      [bigint],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'attributesOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'bondDelay'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'cancelRecovery'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'cancelRecoveryDigest'): TypedContractMethod<
+      [device: AddressLike, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'completeRecovery'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, readyAt: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'delegatesOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
@@ -322,6 +816,11 @@ getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'enrolLot'): TypedContractMethod<
       [root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, ],
+      [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'enrolLotFor'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
     >;
@@ -340,6 +839,26 @@ getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'keyChangeDigest'): TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'keyKindOf'): TypedContractMethod<
+      [kind: BigNumberish, ],
+      [[string, string] & {verifier: string, multicodec: string }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'keyOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[string, bigint] & {signer: string, number: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'lotDigest'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'lotIdOf'): TypedContractMethod<
       [issuer: AddressLike, root: BytesLike, ],
       [string],
@@ -349,6 +868,11 @@ getFunction(nameOrSignature: 'lotOf'): TypedContractMethod<
       [lot: BytesLike, ],
       [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
+    >;
+getFunction(nameOrSignature: 'lowerAssurance'): TypedContractMethod<
+      [lot: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<
       [],
@@ -360,13 +884,53 @@ getFunction(nameOrSignature: 'p256Verifier'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'pool'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'proveEquivocation'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, sequence: BigNumberish, times: [BigNumberish, BigNumberish], schemas: [BytesLike, BytesLike], contents: [BytesLike, BytesLike], signatures: [BytesLike, BytesLike], ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'readingDigest'): TypedContractMethod<
       [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'recoveryDelay'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'registerIssuer'): TypedContractMethod<
       [issuer: AddressLike, name: string, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'releaseBond'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'requestRecovery'): TypedContractMethod<
+      [device: AddressLike, newSigner: BytesLike, deadline: BigNumberish, newSignature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'restoreBond'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'resume'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'retire'): TypedContractMethod<
+      [device: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -380,8 +944,18 @@ getFunction(nameOrSignature: 'revokeIssuer'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'revokeKey'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'revokeLot'): TypedContractMethod<
       [lot: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'rotateKey'): TypedContractMethod<
+      [device: AddressLike, signer: BytesLike, newSigner: BytesLike, deadline: BigNumberish, signature: BytesLike, newSignature: BytesLike, ],
       [void],
       'nonpayable'
     >;
@@ -390,23 +964,94 @@ getFunction(nameOrSignature: 'setMinimumBond'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'setUser'): TypedContractMethod<
+      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'spendPool'): TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'standingOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {holds: bigint, bond: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'stateAssurance'): TypedContractMethod<
+      [device: AddressLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'suspend'): TypedContractMethod<
+      [device: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'userExpires'): TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'userOf'): TypedContractMethod<
+      [tokenId: BigNumberish, ],
+      [string],
+      'view'
+    >;
 
-    getEvent(key: 'DeviceActivated'): TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
+    getEvent(key: 'AssuranceStated'): TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
+getEvent(key: 'BondMoved'): TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
+getEvent(key: 'DeviceActivated'): TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
+getEvent(key: 'DeviceResumed'): TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+getEvent(key: 'DeviceRetired'): TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
 getEvent(key: 'DeviceRevoked'): TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
+getEvent(key: 'DeviceSuspended'): TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
+getEvent(key: 'EquivocationProved'): TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
 getEvent(key: 'IssuerRegistered'): TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
 getEvent(key: 'IssuerRevoked'): TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+getEvent(key: 'KeyKindAdded'): TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+getEvent(key: 'LotAssuranceLowered'): TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
 getEvent(key: 'LotEnrolled'): TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
 getEvent(key: 'LotRevoked'): TypedContractEvent<LotRevokedEvent.InputTuple, LotRevokedEvent.OutputTuple, LotRevokedEvent.OutputObject>;
 getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
+getEvent(key: 'PoolSpent'): TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+getEvent(key: 'RecoveryCancelled'): TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+getEvent(key: 'RecoveryRequested'): TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
+getEvent(key: 'UpdateUser'): TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
 
     filters: {
       
+      'AssuranceStated(bytes32,address,uint8)': TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
+      AssuranceStated: TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
+    
+
+      'BondMoved(address,address,uint256,bool)': TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
+      BondMoved: TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
+    
+
       'DeviceActivated(bytes32,address,address)': TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
       DeviceActivated: TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
     
 
+      'DeviceResumed(bytes32,address,uint8,uint8)': TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+      DeviceResumed: TypedContractEvent<DeviceResumedEvent.InputTuple, DeviceResumedEvent.OutputTuple, DeviceResumedEvent.OutputObject>;
+    
+
+      'DeviceRetired(bytes32,address,uint64)': TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
+      DeviceRetired: TypedContractEvent<DeviceRetiredEvent.InputTuple, DeviceRetiredEvent.OutputTuple, DeviceRetiredEvent.OutputObject>;
+    
+
       'DeviceRevoked(bytes32,address)': TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
       DeviceRevoked: TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
+    
+
+      'DeviceSuspended(bytes32,address,uint8)': TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
+      DeviceSuspended: TypedContractEvent<DeviceSuspendedEvent.InputTuple, DeviceSuspendedEvent.OutputTuple, DeviceSuspendedEvent.OutputObject>;
+    
+
+      'EquivocationProved(address,address,uint64,bytes32,bytes32,uint256,uint256)': TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
+      EquivocationProved: TypedContractEvent<EquivocationProvedEvent.InputTuple, EquivocationProvedEvent.OutputTuple, EquivocationProvedEvent.OutputObject>;
     
 
       'IssuerRegistered(address,string)': TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
@@ -415,6 +1060,14 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 
       'IssuerRevoked(address)': TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
       IssuerRevoked: TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+    
+
+      'KeyKindAdded(uint8,address,bytes)': TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+      KeyKindAdded: TypedContractEvent<KeyKindAddedEvent.InputTuple, KeyKindAddedEvent.OutputTuple, KeyKindAddedEvent.OutputObject>;
+    
+
+      'LotAssuranceLowered(bytes32,uint8)': TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
+      LotAssuranceLowered: TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
     
 
       'LotEnrolled(bytes32,address,bytes32,uint64,uint8,uint256)': TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
@@ -427,6 +1080,22 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 
       'MinimumBondSet(uint256)': TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
       MinimumBondSet: TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
+    
+
+      'PoolSpent(address,uint256)': TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+      PoolSpent: TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+    
+
+      'RecoveryCancelled(address,address)': TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+      RecoveryCancelled: TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
+    
+
+      'RecoveryRequested(address,address,bytes,uint64)': TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
+      RecoveryRequested: TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
+    
+
+      'UpdateUser(uint256,address,uint64)': TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
+      UpdateUser: TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
     
     };
   }

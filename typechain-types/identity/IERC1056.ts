@@ -7,18 +7,28 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IERC1056Interface extends Interface {
-    getFunction(nameOrSignature: "changed" | "identityOwner" | "nonce" | "validDelegate"): FunctionFragment;
+    getFunction(nameOrSignature: "addDelegate" | "changeOwner" | "changed" | "identityOwner" | "nonce" | "revokeAttribute" | "revokeDelegate" | "setAttribute" | "validDelegate"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "DIDAttributeChanged" | "DIDDelegateChanged" | "DIDOwnerChanged"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'changed', values: [AddressLike]): string;
+    encodeFunctionData(functionFragment: 'addDelegate', values: [AddressLike, BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'changeOwner', values: [AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'changed', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'identityOwner', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'nonce', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'revokeAttribute', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'revokeDelegate', values: [AddressLike, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'setAttribute', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'validDelegate', values: [AddressLike, BytesLike, AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'changed', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'addDelegate', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'changeOwner', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'changed', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'identityOwner', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'nonce', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeAttribute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeDelegate', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAttribute', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result;
   }
 
@@ -93,6 +103,22 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
     
     
+    addDelegate: TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    changeOwner: TypedContractMethod<
+      [identity: AddressLike, newOwner: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     changed: TypedContractMethod<
       [identity: AddressLike, ],
       [bigint],
@@ -117,6 +143,30 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    revokeAttribute: TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    revokeDelegate: TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    setAttribute: TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     validDelegate: TypedContractMethod<
       [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
       [boolean],
@@ -127,7 +177,17 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'changed'): TypedContractMethod<
+    getFunction(nameOrSignature: 'addDelegate'): TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'changeOwner'): TypedContractMethod<
+      [identity: AddressLike, newOwner: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'changed'): TypedContractMethod<
       [identity: AddressLike, ],
       [bigint],
       'view'
@@ -141,6 +201,21 @@ getFunction(nameOrSignature: 'nonce'): TypedContractMethod<
       [identity: AddressLike, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'revokeAttribute'): TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'revokeDelegate'): TypedContractMethod<
+      [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'setAttribute'): TypedContractMethod<
+      [identity: AddressLike, name: BytesLike, value: BytesLike, validity: BigNumberish, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'validDelegate'): TypedContractMethod<
       [identity: AddressLike, delegateType: BytesLike, delegate: AddressLike, ],

@@ -7,51 +7,47 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface LotBookInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activationDigest" | "authority" | "deviceOf" | "enrolLot" | "isActive" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "lotIdOf" | "lotOf" | "minimumBond" | "p256Verifier" | "readingDigest" | "registerIssuer" | "revokeDevice" | "revokeIssuer" | "revokeLot" | "setAuthority" | "setMinimumBond"): FunctionFragment;
+    getFunction(nameOrSignature: "authority" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "isConsumingScheduledOp" | "isIssuer" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "pool" | "registerIssuer" | "revokeIssuer" | "revokeLot" | "setAuthority" | "setMinimumBond" | "spendPool"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "DeviceActivated" | "DeviceRevoked" | "IssuerRegistered" | "IssuerRevoked" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "EIP712DomainChanged" | "IssuerRegistered" | "IssuerRevoked" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BigNumberish, BytesLike, BigNumberish, BytesLike[]]): string;
-encodeFunctionData(functionFragment: 'activationDigest', values: [AddressLike, BytesLike, AddressLike, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'deviceOf', values: [AddressLike]): string;
+    encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
+encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
 encodeFunctionData(functionFragment: 'enrolLot', values: [BytesLike, BigNumberish, BigNumberish, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'isActive', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'enrolLotFor', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'isIssuer', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'lotDigest', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'lotIdOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lotOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'lowerAssurance', values: [BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'minimumBond', values?: undefined): string;
-encodeFunctionData(functionFragment: 'p256Verifier', values?: undefined): string;
-encodeFunctionData(functionFragment: 'readingDigest', values: [AddressLike, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'pool', values?: undefined): string;
 encodeFunctionData(functionFragment: 'registerIssuer', values: [AddressLike, string]): string;
-encodeFunctionData(functionFragment: 'revokeDevice', values: [BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeIssuer', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'revokeLot', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setMinimumBond', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'spendPool', values: [AddressLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'activate', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'activationDigest', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'deviceOf', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'enrolLot', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isActive', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'enrolLotFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isIssuer', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lotDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotIdOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lotOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lowerAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumBond', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'p256Verifier', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'readingDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'pool', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'registerIssuer', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'revokeDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeIssuer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeLot', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'spendPool', data: BytesLike): Result;
   }
 
   
@@ -67,22 +63,10 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
   
 
-    export namespace DeviceActivatedEvent {
-      export type InputTuple = [lot: BytesLike, device: AddressLike, owner: AddressLike];
-      export type OutputTuple = [lot: string, device: string, owner: string];
-      export interface OutputObject {lot: string, device: string, owner: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace DeviceRevokedEvent {
-      export type InputTuple = [lot: BytesLike, device: AddressLike];
-      export type OutputTuple = [lot: string, device: string];
-      export interface OutputObject {lot: string, device: string };
+    export namespace EIP712DomainChangedEvent {
+      export type InputTuple = [];
+      export type OutputTuple = [];
+      export interface OutputObject {};
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -107,6 +91,18 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
       export type InputTuple = [issuer: AddressLike];
       export type OutputTuple = [issuer: string];
       export interface OutputObject {issuer: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace LotAssuranceLoweredEvent {
+      export type InputTuple = [lot: BytesLike, assurance: BigNumberish];
+      export type OutputTuple = [lot: string, assurance: bigint];
+      export interface OutputObject {lot: string, assurance: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -151,6 +147,18 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
   
 
+    export namespace PoolSpentEvent {
+      export type InputTuple = [to: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [to: string, amount: bigint];
+      export interface OutputObject {to: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
   export interface LotBook extends BaseContract {
     
     connect(runner?: ContractRunner | null): LotBook;
@@ -185,22 +193,6 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
 
     
     
-    activate: TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    activationDigest: TypedContractMethod<
-      [device: AddressLike, lot: BytesLike, owner: AddressLike, deadline: BigNumberish, ],
-      [string],
-      'view'
-    >
-    
-
-    
     authority: TypedContractMethod<
       [],
       [string],
@@ -209,9 +201,9 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
-    deviceOf: TypedContractMethod<
-      [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
+    eip712Domain: TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
       'view'
     >
     
@@ -225,10 +217,10 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
-    isActive: TypedContractMethod<
-      [device: AddressLike, ],
-      [boolean],
-      'view'
+    enrolLotFor: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
+      [string],
+      'nonpayable'
     >
     
 
@@ -249,9 +241,9 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
-    isValidDeviceSignature: TypedContractMethod<
-      [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
-      [boolean],
+    lotDigest: TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
       'view'
     >
     
@@ -273,6 +265,14 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
+    lowerAssurance: TypedContractMethod<
+      [id: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     minimumBond: TypedContractMethod<
       [],
       [bigint],
@@ -281,17 +281,9 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
 
     
-    p256Verifier: TypedContractMethod<
+    pool: TypedContractMethod<
       [],
-      [string],
-      'view'
-    >
-    
-
-    
-    readingDigest: TypedContractMethod<
-      [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
-      [string],
+      [bigint],
       'view'
     >
     
@@ -299,14 +291,6 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     
     registerIssuer: TypedContractMethod<
       [issuer: AddressLike, name: string, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    revokeDevice: TypedContractMethod<
-      [lot: BytesLike, device: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -344,27 +328,25 @@ decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Resul
     >
     
 
+    
+    spendPool: TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'activate'): TypedContractMethod<
-      [id: BytesLike, signer: BytesLike, owner: AddressLike, deadline: BigNumberish, signature: BytesLike, path: BigNumberish, proof: BytesLike[], ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'activationDigest'): TypedContractMethod<
-      [device: AddressLike, lot: BytesLike, owner: AddressLike, deadline: BigNumberish, ],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'authority'): TypedContractMethod<
+    getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<
-      [device: AddressLike, ],
-      [[bigint, bigint, bigint, bigint, bigint, bigint, string] & {state: bigint, kind: bigint, assurance: bigint, activatedAt: bigint, ownedSince: bigint, stateSince: bigint, lot: string }],
+getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
       'view'
     >;
 getFunction(nameOrSignature: 'enrolLot'): TypedContractMethod<
@@ -372,10 +354,10 @@ getFunction(nameOrSignature: 'enrolLot'): TypedContractMethod<
       [string],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'isActive'): TypedContractMethod<
-      [device: AddressLike, ],
-      [boolean],
-      'view'
+getFunction(nameOrSignature: 'enrolLotFor'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, signature: BytesLike, ],
+      [string],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       [],
@@ -387,9 +369,9 @@ getFunction(nameOrSignature: 'isIssuer'): TypedContractMethod<
       [boolean],
       'view'
     >;
-getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
-      [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
-      [boolean],
+getFunction(nameOrSignature: 'lotDigest'): TypedContractMethod<
+      [issuer: AddressLike, root: BytesLike, size: BigNumberish, assurance: BigNumberish, bond: BigNumberish, deadline: BigNumberish, ],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'lotIdOf'): TypedContractMethod<
@@ -402,28 +384,23 @@ getFunction(nameOrSignature: 'lotOf'): TypedContractMethod<
       [[string, bigint, bigint, bigint, bigint, boolean] & {issuer: string, size: bigint, activated: bigint, bond: bigint, assurance: bigint, revoked: boolean }],
       'view'
     >;
+getFunction(nameOrSignature: 'lowerAssurance'): TypedContractMethod<
+      [id: BytesLike, assurance: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'p256Verifier'): TypedContractMethod<
+getFunction(nameOrSignature: 'pool'): TypedContractMethod<
       [],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'readingDigest'): TypedContractMethod<
-      [device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike, ],
-      [string],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'registerIssuer'): TypedContractMethod<
       [issuer: AddressLike, name: string, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'revokeDevice'): TypedContractMethod<
-      [lot: BytesLike, device: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -447,15 +424,21 @@ getFunction(nameOrSignature: 'setMinimumBond'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'spendPool'): TypedContractMethod<
+      [to: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 
     getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
-getEvent(key: 'DeviceActivated'): TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
-getEvent(key: 'DeviceRevoked'): TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
+getEvent(key: 'EIP712DomainChanged'): TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
 getEvent(key: 'IssuerRegistered'): TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
 getEvent(key: 'IssuerRevoked'): TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+getEvent(key: 'LotAssuranceLowered'): TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
 getEvent(key: 'LotEnrolled'): TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
 getEvent(key: 'LotRevoked'): TypedContractEvent<LotRevokedEvent.InputTuple, LotRevokedEvent.OutputTuple, LotRevokedEvent.OutputObject>;
 getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
+getEvent(key: 'PoolSpent'): TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
 
     filters: {
       
@@ -463,12 +446,8 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
       AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
     
 
-      'DeviceActivated(bytes32,address,address)': TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
-      DeviceActivated: TypedContractEvent<DeviceActivatedEvent.InputTuple, DeviceActivatedEvent.OutputTuple, DeviceActivatedEvent.OutputObject>;
-    
-
-      'DeviceRevoked(bytes32,address)': TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
-      DeviceRevoked: TypedContractEvent<DeviceRevokedEvent.InputTuple, DeviceRevokedEvent.OutputTuple, DeviceRevokedEvent.OutputObject>;
+      'EIP712DomainChanged()': TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+      EIP712DomainChanged: TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
     
 
       'IssuerRegistered(address,string)': TypedContractEvent<IssuerRegisteredEvent.InputTuple, IssuerRegisteredEvent.OutputTuple, IssuerRegisteredEvent.OutputObject>;
@@ -477,6 +456,10 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 
       'IssuerRevoked(address)': TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
       IssuerRevoked: TypedContractEvent<IssuerRevokedEvent.InputTuple, IssuerRevokedEvent.OutputTuple, IssuerRevokedEvent.OutputObject>;
+    
+
+      'LotAssuranceLowered(bytes32,uint8)': TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
+      LotAssuranceLowered: TypedContractEvent<LotAssuranceLoweredEvent.InputTuple, LotAssuranceLoweredEvent.OutputTuple, LotAssuranceLoweredEvent.OutputObject>;
     
 
       'LotEnrolled(bytes32,address,bytes32,uint64,uint8,uint256)': TypedContractEvent<LotEnrolledEvent.InputTuple, LotEnrolledEvent.OutputTuple, LotEnrolledEvent.OutputObject>;
@@ -489,6 +472,10 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 
       'MinimumBondSet(uint256)': TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
       MinimumBondSet: TypedContractEvent<MinimumBondSetEvent.InputTuple, MinimumBondSetEvent.OutputTuple, MinimumBondSetEvent.OutputObject>;
+    
+
+      'PoolSpent(address,uint256)': TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
+      PoolSpent: TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
     
     };
   }

@@ -2,8 +2,20 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export type { DelegateCare } from './DelegateCare.js';
+export type { DeviceDids } from './DeviceDids.js';
+export type { DeviceKeys } from './DeviceKeys.js';
+export type { DeviceMetadata } from './DeviceMetadata.js';
+export type { DeviceMoves } from './DeviceMoves.js';
 export type { DeviceRegistry } from './DeviceRegistry.js';
+export type { Erc1271Verifier } from './Erc1271Verifier.js';
+export type { IDeviceKeys } from './IDeviceKeys.js';
 export type { IDeviceRegistry } from './IDeviceRegistry.js';
 export type { IERC1056 } from './IERC1056.js';
+export type { ILotBook } from './ILotBook.js';
+export type { KeyCare } from './KeyCare.js';
+export type { KeyVerifiers } from './KeyVerifiers.js';
 export type { LotBook } from './LotBook.js';
+export type { LotProofs } from './LotProofs.js';
 export type { P256Verifier } from './P256Verifier.js';
+export type { RsaVerifier } from './RsaVerifier.js';

@@ -22,14 +22,24 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "address",
-        "name": "verifier",
-        "type": "address"
+        "internalType": "address[3]",
+        "name": "verifiers",
+        "type": "address[3]"
       },
       {
         "internalType": "uint128",
         "name": "bond",
         "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "recovery",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "bondDelay_",
+        "type": "uint64"
       }
     ],
     "stateMutability": "nonpayable",
@@ -76,17 +86,216 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "uint256",
-        "name": "bond",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "minimum",
-        "type": "uint256"
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
       }
     ],
-    "name": "DeviceRegistryBondTooLow",
+    "name": "DeviceKeysExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "multicodec",
+        "type": "bytes"
+      }
+    ],
+    "name": "DeviceKeysInvalidKind",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      }
+    ],
+    "name": "DeviceKeysInvalidSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "internalType": "KeyKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "DeviceKeysKindKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceKeysNoRecovery",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "sequence",
+        "type": "uint64"
+      }
+    ],
+    "name": "DeviceKeysNotContradictory",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      }
+    ],
+    "name": "DeviceKeysNotTheKey",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceKeysNothingAtStake",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "readyAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "DeviceKeysRecoveryNotReady",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceKeysSameKey",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      }
+    ],
+    "name": "DeviceKeysUnknownKind",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "DeviceRegistryAssuranceTooHigh",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "freeAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "DeviceRegistryBondNotFree",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceRegistryBondSettled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "delegateType",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "delegate",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceRegistryDelegateUnknown",
     "type": "error"
   },
   {
@@ -160,36 +369,8 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
-    "inputs": [
-      {
-        "internalType": "bytes",
-        "name": "signer",
-        "type": "bytes"
-      }
-    ],
-    "name": "DeviceRegistryInvalidSigner",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "issuer",
-        "type": "address"
-      }
-    ],
-    "name": "DeviceRegistryIssuerKnown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "issuer",
-        "type": "address"
-      }
-    ],
-    "name": "DeviceRegistryIssuerNotRegistered",
+    "inputs": [],
+    "name": "DeviceRegistryLengthMismatch",
     "type": "error"
   },
   {
@@ -211,53 +392,20 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
       }
     ],
-    "name": "DeviceRegistryLotKnown",
+    "name": "DeviceRegistryNoFault",
     "type": "error"
   },
   {
     "inputs": [
       {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryLotRevoked",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "size",
-        "type": "uint64"
-      }
-    ],
-    "name": "DeviceRegistryLotSize",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryLotUnknown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
       },
       {
         "internalType": "address",
@@ -265,7 +413,56 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       }
     ],
-    "name": "DeviceRegistryNotIssuer",
+    "name": "DeviceRegistryNotAllowed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "name",
+        "type": "bytes32"
+      }
+    ],
+    "name": "DeviceRegistryReservedName",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DeviceRegistryTooManyDelegates",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "validity",
+        "type": "uint256"
+      }
+    ],
+    "name": "DeviceRegistryValidityTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "enum DeviceState",
+        "name": "state",
+        "type": "uint8"
+      }
+    ],
+    "name": "DeviceRegistryWrongState",
     "type": "error"
   },
   {
@@ -379,6 +576,158 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "LotBookAssuranceNotLower",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimum",
+        "type": "uint256"
+      }
+    ],
+    "name": "LotBookBondTooLow",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "LotBookExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      }
+    ],
+    "name": "LotBookInvalidSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      }
+    ],
+    "name": "LotBookIssuerKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      }
+    ],
+    "name": "LotBookIssuerNotRegistered",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      }
+    ],
+    "name": "LotBookLotKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      }
+    ],
+    "name": "LotBookLotRevoked",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
+      }
+    ],
+    "name": "LotBookLotSize",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      }
+    ],
+    "name": "LotBookLotUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "sender",
+        "type": "address"
+      }
+    ],
+    "name": "LotBookNotIssuer",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "pool",
+        "type": "uint256"
+      }
+    ],
+    "name": "LotBookPoolTooSmall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "path",
         "type": "uint256"
@@ -473,6 +822,31 @@ import type { NonPayableOverrides } from "../../common.js"
     "anonymous": false,
     "inputs": [
       {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "AssuranceStated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
         "indexed": false,
         "internalType": "address",
         "name": "authority",
@@ -480,6 +854,37 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "AuthorityUpdated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "returned",
+        "type": "bool"
+      }
+    ],
+    "name": "BondMoved",
     "type": "event"
   },
   {
@@ -620,6 +1025,62 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "DeviceId",
         "name": "device",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "hold",
+        "type": "uint8"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "left",
+        "type": "uint8"
+      }
+    ],
+    "name": "DeviceResumed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "bondFreeAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "DeviceRetired",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
       }
     ],
     "name": "DeviceRevoked",
@@ -627,8 +1088,82 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "hold",
+        "type": "uint8"
+      }
+    ],
+    "name": "DeviceSuspended",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
     "inputs": [],
     "name": "EIP712DomainChanged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "prover",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "sequence",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "first",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "second",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "reward",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      }
+    ],
+    "name": "EquivocationProved",
     "type": "event"
   },
   {
@@ -661,6 +1196,50 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "IssuerRevoked",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "KeyKind",
+        "name": "kind",
+        "type": "uint8"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "multicodec",
+        "type": "bytes"
+      }
+    ],
+    "name": "KeyKindAdded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "LotAssuranceLowered",
     "type": "event"
   },
   {
@@ -744,6 +1323,75 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "PoolSpent",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "RecoveryCancelled",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "readyAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "RecoveryRequested",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "from",
         "type": "address"
       },
@@ -764,6 +1412,31 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "tokenId",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "user",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "expires",
+        "type": "uint64"
+      }
+    ],
+    "name": "UpdateUser",
+    "type": "event"
+  },
+  {
     "inputs": [
       {
         "internalType": "LotId",
@@ -781,14 +1454,14 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      },
-      {
         "internalType": "bytes",
         "name": "signature",
         "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
       },
       {
         "internalType": "uint256",
@@ -802,6 +1475,54 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "activate",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signers",
+        "type": "bytes[]"
+      },
+      {
+        "internalType": "address[]",
+        "name": "owners",
+        "type": "address[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "places",
+        "type": "uint256[]"
+      },
+      {
+        "internalType": "uint256",
+        "name": "leaves",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "activateBatch",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -844,6 +1565,58 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "address",
+        "name": "identity",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "delegateType",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "delegate",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validity",
+        "type": "uint256"
+      }
+    ],
+    "name": "addDelegate",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "multicodec",
+        "type": "bytes"
+      }
+    ],
+    "name": "addKeyKind",
+    "outputs": [
+      {
+        "internalType": "KeyKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "to",
         "type": "address"
       },
@@ -856,6 +1629,25 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "approve",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "attributesOf",
+    "outputs": [
+      {
+        "internalType": "uint216",
+        "name": "",
+        "type": "uint216"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -891,6 +1683,79 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "bondDelay",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "cancelRecovery",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "cancelRecoveryDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "identity",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "newOwner",
+        "type": "address"
+      }
+    ],
+    "name": "changeOwner",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -915,6 +1780,68 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "DeviceId",
         "name": "device",
         "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSigner",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "readyAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "completeRecovery",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "delegatesOf",
+    "outputs": [
+      {
+        "internalType": "bytes32[]",
+        "name": "",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "address[]",
+        "name": "",
+        "type": "address[]"
+      },
+      {
+        "internalType": "uint64[]",
+        "name": "",
+        "type": "uint64[]"
+      },
+      {
+        "internalType": "uint16[]",
+        "name": "",
+        "type": "uint16[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
       }
     ],
     "name": "deviceOf",
@@ -925,7 +1852,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint8"
       },
       {
-        "internalType": "enum KeyKind",
+        "internalType": "KeyKind",
         "name": "kind",
         "type": "uint8"
       },
@@ -1025,6 +1952,55 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "enrolLot",
+    "outputs": [
+      {
+        "internalType": "LotId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "enrolLotFor",
     "outputs": [
       {
         "internalType": "LotId",
@@ -1185,6 +2161,127 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSigner",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "keyChangeDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "KeyKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "keyKindOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "multicodec",
+        "type": "bytes"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "keyOf",
+    "outputs": [
+      {
+        "internalType": "bytes30",
+        "name": "signer",
+        "type": "bytes30"
+      },
+      {
+        "internalType": "uint16",
+        "name": "number",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "lotDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "issuer",
         "type": "address"
@@ -1248,6 +2345,24 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "lowerAssurance",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1328,6 +2443,62 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "pool",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "sequence",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64[2]",
+        "name": "times",
+        "type": "uint64[2]"
+      },
+      {
+        "internalType": "bytes32[2]",
+        "name": "schemas",
+        "type": "bytes32[2]"
+      },
+      {
+        "internalType": "bytes32[2]",
+        "name": "contents",
+        "type": "bytes32[2]"
+      },
+      {
+        "internalType": "bytes[2]",
+        "name": "signatures",
+        "type": "bytes[2]"
+      }
+    ],
+    "name": "proveEquivocation",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "DeviceId",
@@ -1367,6 +2538,19 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "recoveryDelay",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -1380,6 +2564,132 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "registerIssuer",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "releaseBond",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSigner",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSignature",
+        "type": "bytes"
+      }
+    ],
+    "name": "requestRecovery",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "restoreBond",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "resume",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "retire",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "identity",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "name",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "value",
+        "type": "bytes"
+      }
+    ],
+    "name": "revokeAttribute",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "identity",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "delegateType",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "delegate",
+        "type": "address"
+      }
+    ],
+    "name": "revokeDelegate",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1418,12 +2728,68 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      }
+    ],
+    "name": "revokeKey",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "LotId",
         "name": "id",
         "type": "bytes32"
       }
     ],
     "name": "revokeLot",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSigner",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "newSignature",
+        "type": "bytes"
+      }
+    ],
+    "name": "rotateKey",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1501,6 +2867,34 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "address",
+        "name": "identity",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "name",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "value",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validity",
+        "type": "uint256"
+      }
+    ],
+    "name": "setAttribute",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "newAuthority",
         "type": "address"
       }
@@ -1526,6 +2920,89 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "tokenId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "address",
+        "name": "user",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "expires",
+        "type": "uint64"
+      }
+    ],
+    "name": "setUser",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "spendPool",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "standingOf",
+    "outputs": [
+      {
+        "internalType": "uint8",
+        "name": "holds",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "stateAssurance",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes4",
         "name": "interfaceId",
         "type": "bytes4"
@@ -1540,6 +3017,19 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "suspend",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1600,18 +3090,56 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "tokenId",
+        "type": "uint256"
+      }
+    ],
+    "name": "userExpires",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "tokenId",
+        "type": "uint256"
+      }
+    ],
+    "name": "userOf",
+    "outputs": [
+      {
         "internalType": "address",
         "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "identity",
         "type": "address"
       },
       {
         "internalType": "bytes32",
-        "name": "",
+        "name": "delegateType",
         "type": "bytes32"
       },
       {
         "internalType": "address",
-        "name": "",
+        "name": "delegate",
         "type": "address"
       }
     ],
@@ -1623,36 +3151,85 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bool"
       }
     ],
-    "stateMutability": "pure",
+    "stateMutability": "view",
     "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x6101a08060405234610555576080816148d580380380916100208285610559565b833981010312610555576100338161057c565b6020820151906001600160a01b03821682036105555760606100576040850161057c565b9301516001600160801b03811691908290036105555760405161007b604082610559565b600e815260208101916d446576696365526567697374727960901b8352604051946100a7604087610559565b600186527fa010c66e6962f376259c9419bf5cdb8d532a58c44d1c84ee94309f7e9660d71d602080880196603160f81b8852604051936100e8604086610559565b601085526f496f5420436861696e2044657669636560801b838601527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad836040519761013560408a610559565b6004895263125510d160e21b828a01525f80546001600160a01b0319166001600160a01b03929092169182179055604051908152a1608052600180546001600160801b03191682179055604051908152a18051906001600160401b0382116104505760065490600182811c9216801561054b575b60208310146104325781601f8493116104d5575b50602090601f831160011461046f575f92610464575b50508160011b915f199060031b1c1916176006555b8051906001600160401b0382116104505760075490600182811c92168015610446575b60208310146104325781601f8493116103bc575b50602090601f8311600114610356575f9261034b575b50508160011b915f199060031b1c1916176007555b61025381610590565b6101405261026084610590565b6101605251902091826101005251902080610120524660c0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a081526102ca60c082610559565b51902060a0523060e052610180526040516142d990816105fc8239608051818181611ee50152612193015260a05181613f41015260c05181613ff8015260e05181613f1201526101005181613f9001526101205181613fb6015261014051816117090152610160518161173201526101805181818161040c0152613eca0152f35b015190505f80610235565b60075f9081528281209350601f198516905b8181106103a4575090846001959493921061038c575b505050811b0160075561024a565b01515f1960f88460031b161c191690555f808061037e565b92936020600181928786015181550195019301610368565b8281111561021f5760075f52909150601f830160051c7fa66cc928b5edb82af9bd49922954155ab7b0942694bea4ce44661d9a8736c6886020851061042a575b849392601f0160051c82900391015f5b82811061041a57505061021f565b5f8183015585945060010161040c565b5f91506103fc565b634e487b7160e01b5f52602260045260245ffd5b91607f169161020b565b634e487b7160e01b5f52604160045260245ffd5b015190505f806101d3565b60065f9081528281209350601f198516905b8181106104bd57509084600195949392106104a5575b505050811b016006556101e8565b01515f1960f88460031b161c191690555f8080610497565b92936020600181928786015181550195019301610481565b828111156101bd5760065f52909150601f830160051c7ff652222313e28459528d920b65115c16c04f3efc82aaedc97be59f3f377c0d3f60208510610543575b849392601f0160051c82900391015f5b8281106105335750506101bd565b5f81830155859450600101610525565b5f9150610515565b91607f16916101a9565b5f80fd5b601f909101601f19168101906001600160401b0382119082101761045057604052565b51906001600160a01b038216820361055557565b601f8151116105bb5760208151910151602082106105ac571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe60806040526004361015610011575f80fd5b5f5f3560e01c806262967914612b4b57806301ffc9a714612a5b57806303bd373a146127fa57806306fdde0314612721578063081812fc146126b9578063095ea7b31461253d5780630bca31e21461247f57806323b872dd14612468578063289e3f061461238a57806342842e0e1461235b578063435b6941146122ae57806352b9fa79146121d957806358bdaf321461204b5780635da3495a14611ad5578063622b2a3c14611a955780636352211e14611a5957806370a08231146119c457806370ae92d214611982578063757d078e1461193d5780637a9e5e4b1461180557806384b0196e146116d357806385b1f3bf146116755780638733d4e814611616578063877b9a67146115865780638dd0acb21461138a5780638fb36037146112f957806395d89b411461119c5780639bc67380146107285780639f8a13d714610688578063a22cb46514610559578063aa7517e11461050c578063b88d4fde14610480578063bf7e214f14610430578063c65fda08146103c2578063c87b56dd14610347578063dd6c03c3146102ab578063e985e9c51461022d5763f96d0f9f146101bb575f80fd5b3461022a5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261022a5767ffffffffffffffff604060209273ffffffffffffffffffffffffffffffffffffffff610215612c1f565b168152600f8452205460b81c16604051908152f35b80fd5b503461022a5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261022a5773ffffffffffffffffffffffffffffffffffffffff604061027c612c1f565b9282610286612c42565b94168152600b6020522091165f52602052602060ff60405f2054166040519015158152f35b503461022a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261022a576102e3612c1f565b60443567ffffffffffffffff811161034357610303903690600401612d6b565b90926064359067ffffffffffffffff821161022a57602061033986868661032d3660048901612d6b565b939092602435906130ff565b6040519015158152f35b8280fd5b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576103816004356135f9565b505f604051610391602082612d99565b526103ba6040516103a3602082612d99565b5f8152604051918291602083526020830190612c88565b0390f35b5f80fd5b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57602073ffffffffffffffffffffffffffffffffffffffff5f5416604051908152f35b346103be5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576104b7612c1f565b6104bf612c42565b906044356064359267ffffffffffffffff84116103be57366023850112156103be576104f861050a943690602481600401359101612e14565b92610504838383612ea2565b33613d41565b005b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5760206fffffffffffffffffffffffffffffffff60015416604051908152f35b346103be5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57610590612c1f565b602435908115158092036103be57331561065c5773ffffffffffffffffffffffffffffffffffffffff1690811561063057335f52600b60205260405f20825f5260205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0081541660ff83161790556040519081527f17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c3160203392a3005b507f5b08ba18000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7fa9fbf51f000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5773ffffffffffffffffffffffffffffffffffffffff6106d4612c1f565b165f52600f60205260ff60405f20541660058110156106fb57602090600160405191148152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b346103be5760e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5760043560243567ffffffffffffffff81116103be5761077a903690600401612d6b565b90610783612c65565b9061078c612d54565b9060843567ffffffffffffffff81116103be576107ad903690600401612d6b565b60a49591953560c4359167ffffffffffffffff83116103be57366023840112156103be5782600401359767ffffffffffffffff89116103be5760248960051b850101963688116103be5767ffffffffffffffff811680421161117157506108148688613e8a565b989015611131576108258789613ab6565b9573ffffffffffffffffffffffffffffffffffffffff87169b60405160208101905f825260028d10156106fb578c60f81b60218201527fffffffffffffffffffffffffffffffffffffffff0000000000000000000000008a60601b16602282015260168152610895603682612d99565b5190209060fa81111580611127575b156110f85750919091956024604051916001835360051b9301905b8282106110c757505050508a5f52600460205260405f20948554948c61095360ff8860a01c16926108ef84612e98565b6108fb83851515613492565b61090484612e98565b610912836003861415612f24565b63ffffffff89165f52600360205260ff61094e60405f205473ffffffffffffffffffffffffffffffffffffffff811692839160a01c16156133f1565b612f9b565b036110975760029061096481612e98565b1461106d575b8a5f52600f60205260ff60405f20541660058110156106fb578061103e575064ffffffffff808660701c169560481c168086101561100f57506109bb9392918a8d6109b493612fd7565b8688613b60565b15610fe35791610bc2879492610a1a6109d660409b96612f82565b82547fffffffffffffffffffffffffff0000000000ffffffffffffffffffffffffffff1660709190911b72ffffffffff000000000000000000000000000016178255565b855f52600f602052895f209060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00835416178255610b53825461ff008a60081b1690817fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00ff821617855562ff0000845460881c1664ffffffffff4216927fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000ff67ffffffffff0000004260181b1693161717178455610b108185907fffffffffffffffffffffffffffffffffffffff0000000000ffffffffffffffff6cffffffffff000000000000000083549260401b169116179055565b83547fffffffffffffffffffffffffffff0000000000ffffffffffffffffffffffffff1660689190911b71ffffffffff0000000000000000000000000016178355565b5481547fff00000000000000000000000000ffffffffffffffffffffffffffffffffffff1660709190911b76ffffffffff00000000000000000000000000000000000016174360b81b7effffffffffffffff000000000000000000000000000000000000000000000016179055565b6001885195857f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a373ffffffffffffffffffffffffffffffffffffffff8a169b898d809b525f6020820152a214610e23575b50507f778f0bcaadefbf7cf4c93722266bdf0e56171d5ca7f4f53b4b19289f926215aa5f80a460209160405191610c4a8484612d99565b5f83528415610df75773ffffffffffffffffffffffffffffffffffffffff610c728383613652565b16610dcb573b610c7e57005b610cd191839160405193849283927f150b7a020000000000000000000000000000000000000000000000000000000084523360048501525f60248501526044840152608060648401526084830190612c88565b03815f875af15f9181610d9c575b50610d255750610ced613d12565b8051919082610d2257837f64a0ae92000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b01fd5b7f150b7a020000000000000000000000000000000000000000000000000000000091507fffffffff000000000000000000000000000000000000000000000000000000001603610d7157005b7f64a0ae92000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b610dbd919250833d8511610dc4575b610db58183612d99565b810190613b28565b9084610cdf565b503d610dab565b7f73c6ac6e000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b7f64a0ae92000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b925092508160531015610fb657600180605385013560f81c16145f14610f8f577f0300000000000000000000000000000000000000000000000000000000000000915b6034116103be57847f18ab6b2ae3d64306c00ce663125f2bd680e441a098de1635bd7ad8b0d44965e4610f598294602060148b987fff00000000000000000000000000000000000000000000000000000000000000604051947f8024000000000000000000000000000000000000000000000000000000000000858701521660228501520160238301375f604382015260238152610f05604382612d99565b835f52600f60205267ffffffffffffffff60405f205460b81c166040519283927f6469642f7075622f4d756c74696b65792f766572694b657900000000000000008452608060208501526080840190612c88565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff604084015260608301520390a28680610c13565b7f020000000000000000000000000000000000000000000000000000000000000091610e66565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b867f65631f06000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b8c7f0cfd020b000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b8b7fa3cea34d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b8b5f52600e60205260405f208b5f526020526110928c8260ff60405f20541615612e4a565b61096a565b8c8c7f4bbb0755000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b909192966020881690600182840101526001602084359218830101526020604182209760011c9201909291926108bf565b877f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5087811c156108a4565b6040517f9ec07260000000000000000000000000000000000000000000000000000000008152602060048201528061116d602482018a8c6130c1565b0390fd5b7f6b763012000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576040515f6007548060011c906001811680156112ef575b6020831081146112c2578285529081156112805750600114611222575b6103ba8361120e81850382612d99565b604051918291602083526020830190612c88565b91905060075f527fa66cc928b5edb82af9bd49922954155ab7b0942694bea4ce44661d9a8736c688915f905b8082106112665750909150810160200161120e6111fe565b91926001816020925483858801015201910190929161124e565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff001660208086019190915291151560051b8401909101915061120e90506111fe565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602260045260245ffd5b91607f16916111e1565b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be575f5460a01c60ff16156113825760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f611358565b346103be5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576113c1612c1f565b60243567ffffffffffffffff81116103be576113f673ffffffffffffffffffffffffffffffffffffffff913690600401612d6b565b91909261140336336131c6565b1691825f52600260205263ffffffff60405f20541661155a576001549163ffffffff8360a81c1663ffffffff811461152d577fc0e782e5ce31b3a8ed34a04353667fa795030402831742c8a4b938c2c96ef03393600163ffffffff9201907fffffffffffffff00000000ffffffffffffffffffffffffffffffffffffffffff78ffffffff0000000000000000000000000000000000000000008360a81b16911617600155855f52600260205260405f208282167fffffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000825416179055165f52600360205260405f20847fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790556115286040519283926020845260208401916130c1565b0390a2005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b827f7d5bfd56000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5773ffffffffffffffffffffffffffffffffffffffff6115d2612c1f565b165f52600260205263ffffffff60405f205416801515806115fb575b6020906040519015158152f35b505f526003602052602060ff60405f205460a01c16156115ee565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576020611657611652612c1f565b613051565b73ffffffffffffffffffffffffffffffffffffffff60405191168152f35b346103be5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5760206116cb6116b1612c1f565b6116b9612c65565b6116c1612d54565b9160243590612fd7565b604051908152f35b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576117a961172d7f000000000000000000000000000000000000000000000000000000000000000061401e565b6117567f000000000000000000000000000000000000000000000000000000000000000061401e565b60206117b7604051926117698385612d99565b5f84525f3681376040519586957f0f00000000000000000000000000000000000000000000000000000000000000875260e08588015260e0870190612c88565b908582036040870152612c88565b4660608501523060808501525f60a085015283810360c08501528180845192838152019301915f5b8281106117ee57505050500390f35b8351855286955093810193928101926001016117df565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5761183c612c1f565b5f549073ffffffffffffffffffffffffffffffffffffffff8216330361191157803b156118cf577fffffffffffffffffffffffff00000000000000000000000000000000000000007f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad9273ffffffffffffffffffffffffffffffffffffffff6020931691829116175f55604051908152a1005b73ffffffffffffffffffffffffffffffffffffffff907fc2f31e5e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346103be5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5760206116cb611979612c1f565b60243590612f9b565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576119b9612c1f565b5060206040515f8152f35b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5773ffffffffffffffffffffffffffffffffffffffff611a10612c1f565b168015611a2d575f526009602052602060405f2054604051908152f35b7f89c62b64000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5760206116576004356135f9565b346103be5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57611acc612c1f565b506119b9612c65565b346103be5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57600435611b0f612d3d565b6044359160ff83168093036103be57606435926fffffffffffffffffffffffffffffffff8416918285036103be57611b463361343b565b91611b518233612f9b565b95865f52600460205260ff60405f205460a01c16611b6e81612e98565b61201f5767ffffffffffffffff86169384151580612010575b15611fe457600154916fffffffffffffffffffffffffffffffff8316808810611fb55750611bbe64ffffffffff8460801c16612f82565b927fffffffffffffffffffffff0000000000ffffffffffffffffffffffffffffffff74ffffffffff0000000000000000000000000000000064ffffffffff86169560801b169116176001556affffffffffffffffffffff8711611f84576040519160e0830198838a1067ffffffffffffffff8b1117611f575763ffffffff8b92611e8e9b604052168452611d6164ffffffffff602086019287845281604088019116815260608701905f825260808801948a865260a0890196600188526affffffffffffffffffffff60c08b01991689525f52600460205263ffffffff8060405f209a5116167fffffffffffffffffffffffffffffffffffffffffffffffffffffffff000000008a541617895551907fffffffffffffffffffffffffffffffffffff00000000000000000000ffffffff68ffffffffff000000006dffffffffff0000000000000000008b54935160481b169360201b16911617178755511685907fffffffffffffffffffffffffff0000000000ffffffffffffffffffffffffffff72ffffffffff000000000000000000000000000083549260701b169116179055565b517fffffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffff73ff0000000000000000000000000000000000000085549260981b16911617835551611dae81612e98565b611db781612e98565b7fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff74ff000000000000000000000000000000000000000084549260a01b1691161782555174ffffffffffffffffffffffffffffffffffffffffff7fffffffffffffffffffffff00000000000000000000000000000000000000000083549260a81b1691161790555f5260056020528560405f20556040519182528260208301526040820152826060820152847f8d76feedfd9b5b2b6d64987adb8ee441aa0a16f1893bb4a8b83fbecc15b9c49d60803393a3612f57565b90604051917f23b872dd00000000000000000000000000000000000000000000000000000000835233600484015230602484015260448301526020826064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af1918215611f4c57602092611f1f575b50604051908152f35b611f3e90833d8511611f45575b611f368183612d99565b810190612f6a565b5082611f16565b503d611f2c565b6040513d5f823e3d90fd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b867f6dfcc650000000000000000000000000000000000000000000000000000000005f52605860045260245260445ffd5b877fc76c144f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b847f2bf4445e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b5064ffffffffff851115611b87565b867f779be687000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57600435612086816134c5565b740300000000000000000000000000000000000000007fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff82546120dc85600360ff8460a01c166120d581612e98565b1415612f24565b161780915564ffffffffff8160701c1664ffffffffff8260481c160364ffffffffff811161152d5764ffffffffff6121189260a81c9116612f57565b907fdff4161671314632a3ee874c55ff559d60a2dc0aff637ead832f2f25a44d59536020604051848152a2604051907fa9059cbb00000000000000000000000000000000000000000000000000000000825233600483015260248201526020816044815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af18015611f4c576121c157005b61050a9060203d602011611f4557611f368183612d99565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5773ffffffffffffffffffffffffffffffffffffffff612225612c1f565b165f52600f60205260405f205460ff811660ff8260081c1664ffffffffff8360901c165f52600560205260405f2054906040519260058110156106fb57835260028110156106fb5760e09364ffffffffff91602085015260ff8160101c166040850152818160181c166060850152818160401c16608085015260681c1660a083015260c0820152f35b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576004356fffffffffffffffffffffffffffffffff81168091036103be5760207fa010c66e6962f376259c9419bf5cdb8d532a58c44d1c84ee94309f7e9660d71d9161232836336131c6565b807fffffffffffffffffffffffffffffffff000000000000000000000000000000006001541617600155604051908152a1005b346103be5761050a61236c36612ccb565b906040519261237c602085612d99565b5f8452610504838383612ea2565b346103be5760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576123c1612c1f565b6123c9612d3d565b906044359067ffffffffffffffff82168092036103be576020926116cb9267ffffffffffffffff6040519273ffffffffffffffffffffffffffffffffffffffff878501957f38726638ff66ca0fce3c4520d6266c7606d838c502814571ef6007b88b4da47a8752166040850152166060830152608082015260643560a082015260843560c082015260c0815261246060e082612d99565b519020613a0f565b346103be5761050a61247936612ccb565b91612ea2565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576004355f52600460205260c060405f205463ffffffff81165f526003602052600373ffffffffffffffffffffffffffffffffffffffff60405f2054169160ff808260a01c16916124fd83612e98565b60405194855264ffffffffff8160481c16602086015264ffffffffff8160701c1660408601528060a81c606086015260981c1660808401521460a0820152f35b346103be5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57612574612c1f565b602435612580816135f9565b33151580612699575b8061264c575b61262057819073ffffffffffffffffffffffffffffffffffffffff80851691167f8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b9255f80a45f52600a60205273ffffffffffffffffffffffffffffffffffffffff60405f2091167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790555f80f35b7fa9fbf51f000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b5073ffffffffffffffffffffffffffffffffffffffff81165f52600b60205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260ff60405f2054161561258f565b503373ffffffffffffffffffffffffffffffffffffffff82161415612589565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576004356126f4816135f9565b505f52600a602052602073ffffffffffffffffffffffffffffffffffffffff60405f205416604051908152f35b346103be575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576040515f6006548060011c906001811680156127f0575b6020831081146112c2578285529081156112805750600114612792576103ba8361120e81850382612d99565b91905060065f527ff652222313e28459528d920b65115c16c04f3efc82aaedc97be59f3f377c0d3f915f905b8082106127d65750909150810160200161120e6111fe565b9192600181602092548385880101520191019092916127be565b91607f1691612766565b346103be5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be57600435612834612c42565b73ffffffffffffffffffffffffffffffffffffffff612852836134c5565b91835f52600e60205260405f208282165f5260205261287a848260ff60405f20541615612e4a565b835f52600e60205260405f208282165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790558254600160ff8260a01c166128cf81612e98565b14612a1a575b501680927f4cef02b2246fc579652de0a1b4d789cd9e1e6e9b6a6b36be68787c70d9edbb625f80a3815f52600f60205260405f2090815460ff811660058110156106fb5760011491826129fd575b505061292b57005b80547fffffffffffffffffffffffffffff0000000000ffffffffffffffffffffffff00164260681b71ffffffffff000000000000000000000000001617600417815561050a917f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a3604067ffffffffffffffff845460b81c168151905f82526020820152a280547fff0000000000000000ffffffffffffffffffffffffffffffffffffffffffffff164360b81b7effffffffffffffff000000000000000000000000000000000000000000000016179055565b64ffffffffff91925081905460201c169160901c16148380612923565b7fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674020000000000000000000000000000000000000000178355846128d5565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be576004357fffffffff0000000000000000000000000000000000000000000000000000000081168091036103be57807f80ac58cd0000000000000000000000000000000000000000000000000000000060209214908115612b21575b8115612af7575b506040519015158152f35b7f01ffc9a70000000000000000000000000000000000000000000000000000000091501482612aec565b7f5b5e139f0000000000000000000000000000000000000000000000000000000081149150612ae5565b346103be5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103be5773ffffffffffffffffffffffffffffffffffffffff612b97612c1f565b612ba136336131c6565b63ffffffff612baf8261343b565b165f52600360205260405f20740100000000000000000000000000000000000000007fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff825416179055167f95a4c2ae425bb769549aa1a911911ff57c17ae811ae8c8962d0b9746fcb153975f80a2005b6004359073ffffffffffffffffffffffffffffffffffffffff821682036103be57565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036103be57565b6044359073ffffffffffffffffffffffffffffffffffffffff821682036103be57565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc60609101126103be5760043573ffffffffffffffffffffffffffffffffffffffff811681036103be579060243573ffffffffffffffffffffffffffffffffffffffff811681036103be579060443590565b6024359067ffffffffffffffff821682036103be57565b6064359067ffffffffffffffff821682036103be57565b9181601f840112156103be5782359167ffffffffffffffff83116103be57602083818601950101116103be57565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117611f5757604052565b67ffffffffffffffff8111611f5757601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200190565b929192612e2082612dda565b91612e2e6040519384612d99565b8294818452818301116103be578281602093845f960137010152565b15612e53575050565b73ffffffffffffffffffffffffffffffffffffffff907fd3798ff6000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b600411156106fb57565b919073ffffffffffffffffffffffffffffffffffffffff811615610df75773ffffffffffffffffffffffffffffffffffffffff612ee2819284339161381c565b9316921691808303612ef357505050565b7f64283d7b000000000000000000000000000000000000000000000000000000005f5260045260245260445260645ffd5b15612f2c5750565b7fac09bd11000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b8181029291811591840414171561152d57565b908160209103126103be575180151581036103be5790565b64ffffffffff1664ffffffffff811461152d5760010190565b906040519073ffffffffffffffffffffffffffffffffffffffff6020830193168352604082015260408152612fd1606082612d99565b51902090565b9161304e9373ffffffffffffffffffffffffffffffffffffffff67ffffffffffffffff92604051948260208701977f57dfd25f49a063b39ed79df81b4717effb72426451b552887947c80e25f7c397895216604087015260608601521660808401521660a082015260a0815261246060c082612d99565b90565b73ffffffffffffffffffffffffffffffffffffffff811690815f52600f60205260ff60405f2054169060058210156106fb5781156130bb57506001036130b6575f52600860205273ffffffffffffffffffffffffffffffffffffffff60405f20541690565b505f90565b91505090565b601f82602094937fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe093818652868601375f8582860101520116010190565b73ffffffffffffffffffffffffffffffffffffffff9095949391929516805f52600f60205260405f205460ff811660058110156106fb576001036131bb576131478388613e8a565b9015918215613198575b505061318e5773ffffffffffffffffffffffffffffffffffffffff6131768388613ab6565b16036131855761304e94613b60565b50505050505f90565b5050505050505f90565b60081c60ff16915060028210156106fb5760028110156106fb5714155f80613151565b505050505050505f90565b905f915f549173ffffffffffffffffffffffffffffffffffffffff831692816004116103be575f5f9060405f81519673ffffffffffffffffffffffffffffffffffffffff60208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152613278608482612d99565b828052826020525190895afa6133de575b15613297575b505050505050565b63ffffffff16156133b2577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674010000000000000000000000000000000000000000175f55823b156103be576020925f92836040518096819582947f94c7d7ee0000000000000000000000000000000000000000000000000000000084526004840152604060248401527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f6044850192808452808786860137868582860101520116010103925af18015611f4c5761339f575b507fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff81541690555f808080808061328f565b6133ab91505f90612d99565b5f5f61336d565b827f068ca9d8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b50505f516020518060201c150290613289565b156133f95750565b73ffffffffffffffffffffffffffffffffffffffff907fe90d0e1a000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b9073ffffffffffffffffffffffffffffffffffffffff82165f52600260205261347663ffffffff60405f2054169283151580613478576133f1565b565b50835f52600360205260ff60405f205460a01c16156133f1565b1561349a5750565b7f7b8a9a10000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b90815f52600460205260405f209163ffffffff83546134f58360ff8360a01c166134ee81612e98565b1515613492565b165f52600360205273ffffffffffffffffffffffffffffffffffffffff60405f20541633036135215750565b7ffdd70325000000000000000000000000000000000000000000000000000000005f526004523360245260445ffd5b917f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a3604073ffffffffffffffffffffffffffffffffffffffff6134769567ffffffffffffffff865460b81c168284519616865260208601521692a280547fff0000000000000000ffffffffffffffffffffffffffffffffffffffffffffff164360b81b7effffffffffffffff000000000000000000000000000000000000000000000016179055565b805f52600860205273ffffffffffffffffffffffffffffffffffffffff60405f205416908115613627575090565b7f7e273289000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b5f8281526008602052604090205473ffffffffffffffffffffffffffffffffffffffff16801593929084156137ae575b8173ffffffffffffffffffffffffffffffffffffffff841680613796575b815f52600860205260405f20817fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055827fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef5f80a48094613790575073ffffffffffffffffffffffffffffffffffffffff1690815f52600f60205260405f2061376d64ffffffffff421682907fffffffffffffffffffffffffffffffffffffff0000000000ffffffffffffffff6cffffffffff000000000000000083549260401b169116179055565b60ff81541660058110156106fb5760011461378757505050565b61347692613550565b93505050565b805f52600960205260405f20600181540190556136a0565b6137e5825f52600a60205260405f207fffffffffffffffffffffffff00000000000000000000000000000000000000008154169055565b805f52600960205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8154019055613682565b90929192805f52600860205273ffffffffffffffffffffffffffffffffffffffff8060405f205416941680151580613944575b505083159384156137ae578173ffffffffffffffffffffffffffffffffffffffff84168061379657815f52600860205260405f20817fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055827fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef5f80a48094613790575073ffffffffffffffffffffffffffffffffffffffff1690815f52600f60205260405f2061376d64ffffffffff421682907fffffffffffffffffffffffffffffffffffffff0000000000ffffffffffffffff6cffffffffff000000000000000083549260401b169116179055565b806139b4575b15613955578061384f565b8461398657507f7e273289000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f177e802f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5080851480156139ef575b8061394a5750815f52600a6020528073ffffffffffffffffffffffffffffffffffffffff60405f2054161461394a565b50845f52600b60205260405f20815f5260205260ff60405f2054166139bf565b604290613a1a613efb565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201522090565b919091357fffffffffffffffffffffffffffffffffffffffff00000000000000000000000081169260148110613a84575050565b7fffffffffffffffffffffffffffffffffffffffff000000000000000000000000929350829060140360031b1b161690565b60148214613b1857816014116103be5773ffffffffffffffffffffffffffffffffffffffff91613b0d9160147fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec3693019101612e14565b602081519101201690565b90613b2291613a50565b60601c90565b908160209103126103be57517fffffffff00000000000000000000000000000000000000000000000000000000811681036103be5790565b9093929360148114613cbb57613b7984868584866140a9565b613cb157613b878183613a50565b60601c91816014116103be57613c36613c0194602096604051988997889687967f024ad3180000000000000000000000000000000000000000000000000000000088526060600489015260147fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec60648a01930191016130c1565b9260248601527ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8584030160448601526130c1565b03915afa908115611f4c577f024ad31800000000000000000000000000000000000000000000000000000000917fffffffff00000000000000000000000000000000000000000000000000000000915f91613c92575b50161490565b613cab915060203d602011610dc457610db58183612d99565b5f613c8c565b5050505050600190565b929093613cc792614075565b50909190613cd481612e98565b159283613ce2575b50505090565b73ffffffffffffffffffffffffffffffffffffffff92935090613d0491613a50565b60601c9116145f8080613cdc565b3d15613d3c573d90613d2382612dda565b91613d316040519384612d99565b82523d5f602084013e565b606090565b93909293823b613d53575b5050505050565b613dc073ffffffffffffffffffffffffffffffffffffffff928360209516968460405197889687967f150b7a020000000000000000000000000000000000000000000000000000000088521660048701521660248501526044840152608060648401526084830190612c88565b03815f865af15f9181613e69575b50613e155750613ddc613d12565b80519081613e1057827f64a0ae92000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b602001fd5b7fffffffff000000000000000000000000000000000000000000000000000000007f150b7a0200000000000000000000000000000000000000000000000000000000911603610d7157505f80808080613d4c565b613e8391925060203d602011610dc457610db58183612d99565b905f613dce565b9060148114613ef257605481149182613ea6575b505090600190565b613eb09250613a50565b60601c73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016145f80613e9e565b50506001905f90565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480613ff5575b15613f63577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a08152612fd160c082612d99565b507f00000000000000000000000000000000000000000000000000000000000000004614613f3a565b60ff811690601f821161404d576040519161403a604084612d99565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b906041830361409f576140989250602081013591604082359201355f1a9061423d565b9192909190565b50505f9160029190565b939093604082148015906141ac575b61318557846014116103be577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec5f95946040879661414794868351978895602087019a8b52858701378401908382018a81526014878501920190370101868382015203017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08101835282612d99565b51906101005afa50614157613d12565b805160208114918261416857505090565b6001925060200151906020811061417e57501490565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff9060200360031b1b161490565b50816020116103be577f7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8602085013560207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe085011061420c575b116140b8565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff60208581030160031b1b16614206565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084116142c1579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa15611f4c575f5173ffffffffffffffffffffffffffffffffffffffff8116156142b757905f905f90565b505f906001905f90565b5050505f916003919056fea164736f6c6343000825000a";
+  const _bytecode = "0x6101e080604052346107365761669d803803809161001d8285610752565b8339810190610100818303126107365761003681610775565b6020820151929091906001600160a01b03841684036107365780605f830112156107365760405190606082016001600160401b038111838210176105ca576040528160a084019182116107365760408401905b82821061073a575050516001600160801b0381169290839003610736577fa010c66e6962f376259c9419bf5cdb8d532a58c44d1c84ee94309f7e9660d71d60206100e160e06100da60c08601610789565b9401610789565b94604051976100f160408a610752565b601089526f496f5420436861696e2044657669636560801b838a01526040519761011c60408a610752565b6004895263125510d160e21b848a01526040519061013b604083610752565b600e82528482016d446576696365526567697374727960901b815260405192610165604085610752565b60018452603160f81b8785019081525f80546001600160a01b0319166001600160a01b039095169485179055604051938452927f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad908890a16101c681610806565b610120526101d384610806565b61014052519020918260e05251902080610100524660a05260405190858201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a0815261023b60c082610752565b5190206080523060c05261016052600380546001600160801b03191682179055604051908152a160018060a01b03825116610180526101a0526102d173__$74f72dc7e75da15c78702ec90c54df19ee$__91602060018060a01b038251166040519061200960f21b83830152600282526102b6602283610752565b604051631e92c0d360e11b81529485928392600484016107da565b0381865af49182156106f35761031392610719575b5060208181015160405161214960f21b8184015260028152906001600160a01b03166102b6602283610752565b0381865af49182156106f3576020926106fe575b50604060018060a01b0391015116608460405180948193631e92c0d360e11b8352601060048401526024830152606060448301525f60648301525af480156106f3576106c4575b5082516001600160401b0381116105ca57600954600181811c911680156106ba575b60208210146105ac57601f811161064c575b506020601f82116001146105e957819293945f926105de575b50508160011b915f199060031b1c1916176009555b81516001600160401b0381116105ca57600a54600181811c911680156105c0575b60208210146105ac57601f811161053e575b50602092601f82116001146104dd57928192935f926104d2575b50508160011b915f199060031b1c191617600a555b6101c052604051615e42908161085b823960805181614a03015260a05181614aba015260c051816149d4015260e05181614a5201526101005181614a7801526101205181611bed01526101405181611c170152610160518181816150970152615ba2015261018051818181610af801526155cc01526101a051818181612b380152612eb201526101c0518181816108230152818161144e01526123a80152f35b015190505f8061041d565b601f19821693600a5f52805f20915f5b868110610526575083600195961061050e575b505050811b01600a55610432565b01515f1960f88460031b161c191690555f8080610500565b919260206001819286850151815501940192016104ed565b8181111561040357600a5f52601f820160051c7fc65a7bb8d6351c1cf70c95a316cc6a92839c986682d98bc35f958f4883f9d2a8602084106105a4575b81601f9101920160051c03905f5b828110610597575050610403565b5f82820155600101610589565b5f915061057b565b634e487b7160e01b5f52602260045260245ffd5b90607f16906103f1565b634e487b7160e01b5f52604160045260245ffd5b015190505f806103bb565b601f1982169060095f52805f20915f5b8181106106345750958360019596971061061c575b505050811b016009556103d0565b01515f1960f88460031b161c191690555f808061060e565b9192602060018192868b0151815501940192016105f9565b818111156103a25760095f52601f820160051c7f6e1540171b6c0c960b71a7020d9f60077f6af931a8bbf590da0223dacf75c7af602084106106b2575b81601f9101920160051c03905f5b8281106106a55750506103a2565b5f82820155600101610697565b5f9150610689565b90607f1690610390565b6106e59060203d6020116106ec575b6106dd8183610752565b81019061079d565b505f61036e565b503d6106d3565b6040513d5f823e3d90fd5b61071490833d85116106ec576106dd8183610752565b610327565b6107319060203d6020116106ec576106dd8183610752565b6102e6565b5f80fd5b6020809161074784610775565b815201910190610089565b601f909101601f19168101906001600160401b038211908210176105ca57604052565b51906001600160a01b038216820361073657565b51906001600160401b038216820361073657565b90816020910312610736575160ff811681036107365790565b805180835260209291819084018484015e5f828201840152601f01601f1916010190565b601081526001600160a01b039091166020820152606060408201819052610803929101906107b6565b90565b601f815111610831576020815191015160208210610822571790565b5f198260200360031b1b161790565b60405163305a27a960e01b8152602060048201529081906108569060248301906107b6565b0390fdfe60806040526004361015610011575f80fd5b5f5f3560e01c806262967914613913578062b336d314613757578062c023da146136e557806301ffc9a71461365e57806302475737146135d457806303bd373a1461347557806306fdde03146133ce578063081812fc14613391578063095ea7b3146132a55780630bca31e21461320e57806316f0115b146131ed5780631d6c3825146130ea5780632254f925146130b757806323b872dd1461309f578063286781c71461302c578063289e3f0614612f885780632bf603ec14612ed65780633758ca7a14612e925780633ac2aa4214612df757806342842e0e14612dc7578063435b694114612d57578063480932d914612c625780634dd538ba14612b775780634f8efd5d14612a31578063503c06dc1461290657806352b9fa79146127c057806358bdaf321461270a5780635da3495a146126bd5780635f29f3fd14612548578063622b2a3c1461249a5780636352211e1461247b578063688f11b51461233a57806370a08231146122e757806370ae92d2146122c1578063757d078e14612299578063793c1946146122115780637a9e5e4b146121685780637ad4b0a4146120de5780637de5b8ed14611d5757806380b29f7c14611ccf57806384b0196e14611bd357806385b1f3bf14611b9a5780638733d4e814611b76578063877b9a6714611b0d5780638d492582146117a35780638dd0acb2146116885780638fb36037146116435780638fc88c481461160457806395d89b41146115215780639dfd6fd2146114825780639e6371ba146113ca5780639f8a13d71461136c578063a22cb465146112b4578063a5fcf30f14611196578063a7068d66146110e5578063aa7517e1146110be578063ab74343114610fed578063ae014cf314610be2578063b88d4fde14610b72578063bf7e214f14610b4c578063c2f1f14a14610b1c578063c65fda0814610ad8578063c87b56dd146109d7578063d5ef51d014610996578063dd6c03c31461091e578063e030565e14610847578063e36fe62714610803578063e4fb685614610727578063e58e5925146105c8578063e985e9c514610575578063eb3727fd1461052b578063f00d4b5d1461045f578063f96d0f9f1461042a5763fa073d7614610345575f80fd5b346104125760203660031901126104125761035e613994565b906001600160a01b036040519263a31085d160e01b84526010600485015216602483015260408260448173__$74f72dc7e75da15c78702ec90c54df19ee$__5af491821561041d578180936103c6575b6040805161ffff198516815261ffff86166020820152f35b915091506040823d604011610415575b816103e360409383613bf4565b810103126104125781519061ffff1982168203610412575061ffff61040c602060409401613eb6565b926103ae565b80fd5b3d91506103d6565b50604051903d90823e3d90fd5b50346104125760203660031901126104125760206104576001600160a01b03610451613994565b16615885565b604051908152f35b503461041257604036600319011261041257610479613994565b906001600160a01b0361048a6139c0565b921661049581615847565b6040516104a3602082613bf4565b8281526001600160a01b03841615610517576001600160a01b036104c78386614b92565b16806104e157637e27328960e01b84526004839052602484fd5b9190913381036104fb57506104f892933333615496565b80f35b6364283d7b60e01b845233600452602491909152604452606482fd5b633250574960e11b83526004839052602483fd5b50346104125760c036600319011261041257602061045761054a613994565b610552613a03565b61055a613af9565b610562613b09565b9161056b613a45565b936024359061412d565b5034610412576040366003190112610412576001600160a01b036040610599613994565b92826105a36139c0565b94168152600e6020522091165f52602052602060ff60405f2054166040519015158152f35b50346104125760e0366003190112610412576105e2613994565b6024356105ed613a03565b906105f6613af9565b926105ff613b09565b94610608613a45565b60c4356001600160401b038111610723576106279036906004016139d6565b916001600160401b03811680421161071157506106889161064e6020928b8b8b8b8b61412d565b93604051938492839263d375635760e01b84526001600160a01b038a16978860048601526024850152606060448501526064840191613cf4565b038173__$51d49f25e295c2db9a86695e47f2b5923e$__5af49081156107065783916106d7575b50156106c457602061045788888888886150e1565b636152a5e560e11b825260045260249150fd5b6106f9915060203d6020116106ff575b6106f18183613bf4565b810190613e58565b5f6106af565b503d6106e7565b6040513d85823e3d90fd5b639599174f60e01b8552600452602484fd5b8280fd5b50346104125761077f60206001600160a01b0361074336613b67565b949061074f36336141b0565b604051958694859463471455f760e11b865260106004870152166024850152606060448501526064840191613cf4565b038173__$74f72dc7e75da15c78702ec90c54df19ee$__5af49081156107f85782916107b4575b60208260ff60405191168152f35b90506020813d6020116107f0575b816107cf60209383613bf4565b810103126107ec575160ff811681036107ec57602091505f6107a6565b5080fd5b3d91506107c2565b6040513d84823e3d90fd5b503461041257806003193601126104125760206040516001600160401b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b5034610412576060366003190112610412576004356108646139c0565b907f4e06b4e7000e659094299b3533b47b6aa8ad048e95e872d23d1f4ee55af89cfe6020610890613a03565b6108a48461089d81614b5f565b3390615799565b6001600160a01b03604051956108b987613baa565b168086526001600160401b03919091168286018181526001600160a01b038681168952601585526040808a2098518954935167ffffffffffffffff60a01b60a09190911b1692166001600160e01b03199093169290921717909655945194855293a380f35b503461041257608036600319011261041257610938613994565b6044356001600160401b038111610723576109579036906004016139d6565b9092606435906001600160401b03821161041257602061098c86868661098036600489016139d6565b939092602435906140b0565b6040519015158152f35b5034610412576020366003190112610412576001600160d81b0360406020926001600160a01b036109c5613994565b16815260148452205416604051908152f35b5034610412576020366003190112610412576001600160a01b036004356109fd81614b5f565b501690610a0982614f3c565b604051633a4a9a6160e11b8152601060048201529290610a2d906024850190613df0565b60c4830152808260e48173__$c66eb937ac2c5f129165941cf09c5e7a5f$__5af4908115610acc578091610a76575b60405160208082528190610a7290820185613a8b565b0390f35b90503d8082843e610a878184613bf4565b8201916020818403126107ec578051906001600160401b03821161072357019082601f830112156104125750610a7291816020610ac69351910161407a565b5f610a5c565b604051903d90823e3d90fd5b503461041257806003193601126104125760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b5034610412576020366003190112610412576020610b3b600435614017565b6001600160a01b0360405191168152f35b50346104125780600319360112610412576001600160a01b036020915416604051908152f35b503461041257608036600319011261041257610b8c613994565b610b946139c0565b90604435606435926001600160401b038411610bde5736602385011215610bde57610bcc6104f8943690602481600401359101613c30565b92610bd8838383613d8e565b33615496565b8480fd5b50346104125761010036600319011261041257600435610c00613a19565b906044356001600160401b038111610fe957610c20903690600401613a5b565b9190926064356001600160401b038111610fe557610c42903690600401613a5b565b6084356001600160401b038111610fe157610c61903690600401613a5b565b96909560a4356001600160401b038111610fdd57610c83903690600401613a5b565b60e4356001600160401b038111610edd57610ca2903690600401613a5b565b919092610cbb896001600160401b038116421115613c66565b84151580610fd4575b80610fcb575b15610fbc57918c9392610cdc86613e9f565b92610cea6040519485613bf4565b868452610cf687613e9f565b602085019290601f1901368437865b888110610f535750604051636a52a1bf60e11b8152608060048201529451608486018190529496879560a4870194915b818110610f3a5750505092610d5e610d7893602097938796600319888403016024890152613ff3565b60c435604486015284810360031901606486015291613ff3565b038173__$261e3dd05fbaf59ec9f9691e3de484198d$__5af4908115610f2f578a91610ef9575b508115610ee5578235601e1984360301811215610ee1578301908135916001600160401b038311610edd576020018236038113610edd57610dea92610de3916143e4565b908861446e565b97895b828110610df8578a80f35b610e0c610e06828587613f9e565b906143e4565b906001600160a01b0382168c52601060205260ff60408d2054166005811015610ec957610ec057610e3c896153fe565b5050610e52610e4c828688613f9e565b90614366565b91610e5e828688613f9e565b9188841015610eac578360051b8a0135946001600160a01b0386168603610ea8576001958f93948f958f94938f94610e9a8a8d610ea29b613f9e565b9890976144c7565b01610ded565b8f80fd5b634e487b7160e01b8f52603260045260248ffd5b60019150610ea2565b634e487b7160e01b8d52602160045260248dfd5b8b80fd5b8a80fd5b634e487b7160e01b8a52603260045260248afd5b90506020813d602011610f27575b81610f1460209383613bf4565b81010312610f2357515f610d9f565b5f80fd5b3d9150610f07565b6040513d8c823e3d90fd5b8251865289975060209586019590920191600101610d35565b9092949193959650610f8189610f7b610e06848c610f75610e4c838388613f9e565b94613f9e565b9061442b565b8251821015610fa6579060019160208260051b8501015201918f969593919492610d05565b5050634e487b7160e01b8f52603260045260248ffd5b63acbd2ff560e01b8d5260048dfd5b508b8514610cca565b50868514610cc4565b8980fd5b8780fd5b8580fd5b8380fd5b503461041257604036600319011261041257611007613994565b9060243561101536336141b0565b600354928360801c8083116110a7576001600160801b0383169003936001600160801b038511611093576001600160801b036104f8949581199060801b169116176003556040518281527f627ee3fc123def3df326fb3cadf7f0dc068e0a3b50c81498f9a893ec11b92cf960206001600160a01b03841692a261505d565b634e487b7160e01b84526011600452602484fd5b6319213f2f60e01b84526004839052602452604483fd5b503461041257806003193601126104125760206001600160801b0360035416604051908152f35b50346104125760803660031901126104125780611100613994565b6111086139aa565b9061112773__$76b44efbe3153c5696696ed8eb3f137227$__91614828565b813b156111915760a46001600160a01b03918593836040519687958694630c91f18960e31b865260106004870152166024850152602435604485015216606483015260643560848301525af480156107f8576111805750f35b8161118a91613bf4565b6104125780f35b505050fd5b503461041257608036600319011261041257806111b1613994565b6024356001600160401b0381116112b0576111d09036906004016139d6565b6044929192356001600160401b038111610bde576111f29036906004016139d6565b926111fb613a2f565b9173__$74f72dc7e75da15c78702ec90c54df19ee$__9261121b83614f3c565b91843b156112ac578896604051988997889687966328356a5f60e11b885260048801601090526024880161124e91613df0565b6001600160a01b031660c487015260e48601610140905261014486019061127492613cf4565b906003198583030161010486015261128b92613cf4565b906001600160401b031661012483015203915af480156107f8576111805750f35b8880fd5b5050fd5b5034610412576040366003190112610412576112ce613994565b60243590811515809203610723573315611358576001600160a01b031690811561134457338352600e60205260408320825f5260205260405f2060ff1981541660ff83161790556040519081527f17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c3160203392a380f35b630b61174360e31b83526004829052602483fd5b63a9fbf51f60e01b83526004839052602483fd5b5034610412576020366003190112610412576001600160a01b0361138e613994565b168152601060205260ff6040822054169060058210156113b657602082600160405191148152f35b634e487b7160e01b81526021600452602490fd5b503461041257602036600319011261041257806113e5613994565b73__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__61140382614f3c565b813b156111915761010461143e9185936001600160a01b036040519687958694630590b3dd60e51b8652601060048701526024860190613df0565b1660c48301526001600160401b037f00000000000000000000000000000000000000000000000000000000000000001660e48301525af480156107f8576111805750f35b50346104125760403660031901126104125760043561149f613ae9565b6114a882614afa565b9060ff825460981c169160ff8216928084101561150a5750805460ff60981b191660989290921b60ff60981b169190911790557f3e1fb61db66993b2d8fd0cadcb83e6636daa886abb72aa77ced880d25346b38590602090604051908152a280f35b631bc24cb160e11b86526004859052602452604485fd5b50346104125780600319360112610412576040519080600a549061154482613cbc565b80855291600181169081156115dd5750600114611580575b610a728461156c81860382613bf4565b604051918291602083526020830190613a8b565b600a81527fc65a7bb8d6351c1cf70c95a316cc6a92839c986682d98bc35f958f4883f9d2a8939250905b8082106115c35750909150810160200161156c8261155c565b9192600181602092548385880101520191019092916115aa565b60ff191660208087019190915292151560051b8501909201925061156c915083905061155c565b5034610412576020366003190112610412576001600160401b0360406020926001600160a01b0360043516815260158452205460a01c16604051908152f35b5034610412578060031936011261041257805460a01c60ff161561168057506020638fb3603760e01b5b6040516001600160e01b03199091168152f35b60209061166d565b5034610412576001600160a01b0361169f36613b67565b9290916116ac36336141b0565b1691828452600560205263ffffffff60408520541661178f5760045463ffffffff8160281c1663ffffffff811461177b577fc0e782e5ce31b3a8ed34a04353667fa795030402831742c8a4b938c2c96ef033939291600163ffffffff92019068ffffffff00000000008260281b169068ffffffff00000000001916176004558587526005602052604087208282168319825416179055168552600660205260408520846001600160a01b0319825416179055611775604051928392602084526020840191613cf4565b0390a280f35b634e487b7160e01b86526011600452602486fd5b631427343b60e11b84526004839052602484fd5b503461041257610140366003190112610412576117be613994565b6024356001600160401b038111610723576117dd9036906004016139d6565b916117e6613a03565b3660a411610bde573660e411610bde573661012411610bde5761012435926001600160401b038411610fe557366044850111610fe557916001600160401b0361187a61185f946001600160a01b0361183d85614f3c565b60405163182d4e6360e21b815260106004820152978896916024880190613df0565b16978860c486015261020060e4860152610204850191613cf4565b921693846101048301526101248201606488915b60028310611ade57505050604060a4610164840137604060e46101a4840137600319828403016101e483015282604084019382600401928990602219813603015b60028310611a7f5750505050505080604092038173__$74f72dc7e75da15c78702ec90c54df19ee$__5af4908115611a745784916119ff575b50828452601060205264ffffffffff604085205460a01c16845260086020526040842054845260076020526040842054908160a81c9160a91c908183038381116119eb576001600160801b0360035491168160801c016001600160801b0381116119d7576001600160801b039081199060801b1691161760035561198c823361505d565b602081519101519060405194855260208501526040840152606083015260808201527fa2bd43e6e890891a8f7982485b7962083a84ada11a249d9cf9de2c757049439460a03392a380f35b634e487b7160e01b88526011600452602488fd5b634e487b7160e01b87526011600452602487fd5b905060403d604011611a6d575b611a168183613bf4565b8101604082820312610bde5780601f83011215610bde5760405191611a3a83613baa565b829060408101928311611a6957905b828210611a59575050505f611908565b8151815260209182019101611a49565b8680fd5b503d611a0c565b6040513d86823e3d90fd5b919395509193958481038652863582811215610edd57830190602460048301359201916001600160401b038111611ada578036038313611ada57611ac96020928392600195613cf4565b9801960193019091879594926118cf565b8c80fd5b90919293508135906001600160401b038216809203610fdd57908152859392600101916020908101910161188e565b5034610412576020366003190112610412576020906001600160a01b03611b32613994565b1681526005825263ffffffff604082205416908115159182611b5b575b50506040519015158152f35b815260068352604090205460a01c60ff161590505f80611b4f565b5034610412576020366003190112610412576020610b3b611b95613994565b613f31565b5034610412576080366003190112610412576020610457611bb9613994565b611bc16139aa565b611bc9613a2f565b9160243590613ec5565b5034610412578060031936011261041257611c7390611c117f0000000000000000000000000000000000000000000000000000000000000000615bd1565b90611c3b7f0000000000000000000000000000000000000000000000000000000000000000615bd1565b906020611c8160405193611c4f8386613bf4565b8385525f368137604051968796600f60f81b885260e08589015260e0880190613a8b565b908682036040880152613a8b565b904660608601523060808601528260a086015284820360c08601528080855193848152019401925b828110611cb857505050500390f35b835185528695509381019392810192600101611ca9565b50346104125780611cdf36613b2d565b611d0092919273__$76b44efbe3153c5696696ed8eb3f137227$__92614828565b91803b15610bde576040516327ff743160e01b8152601060048201526001600160a01b039384166024820152604481019490945291166064830152829082908180608481015b03915af480156107f8576111805750f35b503461041257602036600319011261041257611d71613994565b6001600160a01b0360405191638ae0f64d60e01b835260106004840152166024820152818160448173__$76b44efbe3153c5696696ed8eb3f137227$__5af49081156107f857828081928294611ece575b5093929160405194859460808601608087528151809152602060a08801920190855b818110611eb557505050858103602087015260208083519283815201920190845b818110611e9357505050848103604086015260208083519283815201920190835b818110611e71575050508381036060850152602080845192838152019301915b818110611e54575050500390f35b825161ffff16845285945060209384019390920191600101611e46565b82516001600160401b0316845287965060209384019390920191600101611e26565b82516001600160a01b0316845288975060209384019390920191600101611e05565b8251845289985060209384019390920191600101611de4565b9350509250503d8083833e611ee38183613bf4565b81016080828203126107235781516001600160401b038111610fe95782019281601f8501121561041257835193611f1985613e9f565b94611f276040519687613bf4565b80865260208087019160051b83010191848311610fe957602001905b8282106120ce5750505060208301516001600160401b0381116107ec5783019382601f860112156107ec578451611f7981613e9f565b95611f876040519788613bf4565b81875260208088019260051b82010190858211610bde57602001915b8183106120ae5750505060408401516001600160401b0381116107235784019383601f86011215610723578451611fd981613e9f565b95611fe76040519788613bf4565b81875260208088019260051b82010190868211610fe557602001915b81831061208e575050506060810151906001600160401b038211610fe957019280601f8501121561072357835161203981613e9f565b946120476040519687613bf4565b81865260208087019260051b820101928311610bde57602001905b82821061207657505050939291925f611dc2565b6020809161208384613eb6565b815201910190612062565b82516001600160401b0381168103611a6957815260209283019201612003565b82516001600160a01b0381168103610fe557815260209283019201611fa3565b8151815260209182019101611f43565b5034610412576080366003190112610412576120f8613994565b906044356001600160401b0381116107ec576121189036906004016139d6565b61212760649492943592614828565b9164ffffffffff811161215657420193844211611093576001600160401b036104f89495169260243590614884565b6377440d5360e11b8452600452602483fd5b503461041257602036600319011261041257612182613994565b9080546001600160a01b03811633036121ff57823b156121e35760207f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad916001600160a01b03851680916001600160a01b031916178455604051908152a180f35b506001600160a01b036024926361798f2f60e11b835216600452fd5b62d1953b60e31b825233600452602482fd5b5034610412576020366003190112610412578061222c613994565b73__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__61224a82614f3c565b813b156111915760e46122849185936001600160a01b036040519687958694634cb1d39760e11b8652601060048701526024860190613df0565b1660c48301525af480156107f8576111805750f35b50346104125760403660031901126104125760206104576122b8613994565b60243590613e70565b5034610412576020366003190112610412576020906122de613994565b50604051908152f35b5034610412576020366003190112610412576001600160a01b03612309613994565b168015612326578160409160209352600c83522054604051908152f35b6322718ad960e21b82526004829052602482fd5b503461041257602036600319011261041257612354613994565b8173__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__91823b156107ec57816001600160a01b039160646040518094819363c4e958f360e01b83526010600484015216968760248301526001600160401b037f00000000000000000000000000000000000000000000000000000000000000001660448301525af480156107f857612466575b50819052601060205264ffffffffff604083205460a01c1682526008602052604082205482526007602052604082205463ffffffff8116835260066020527f6c90cd00c0224df10bca042a016a33f5473f5f24ea37e6a6d1aeedee7dd49e0360406001600160a01b0381862054169260a81c612456818561505d565b815190815260016020820152a380f35b8161247091613bf4565b6107ec57815f6123da565b5034610412576020366003190112610412576020610b3b600435614b5f565b5034610412576124f760206001600160a01b036124b636613b2d565b60405163577c03d760e11b8152601060048201526001600160a01b039390941683166024850152604484019190915216606482015291829081906084820190565b038173__$76b44efbe3153c5696696ed8eb3f137227$__5af49081156107f8576020929161252b575b506040519015158152f35b6125429150823d84116106ff576106f18183613bf4565b5f612520565b50346104125760c03660031901126104125780612563613994565b6024356001600160401b0381116112b0576125829036906004016139d6565b6044929192356001600160401b038111610bde576125a49036906004016139d6565b926125ad613a2f565b916084356001600160401b038111610fe1576125cd9036906004016139d6565b939060a4356001600160401b038111610fdd576125ee9036906004016139d6565b91909273__$74f72dc7e75da15c78702ec90c54df19ee$__9661261087614f3c565b95883b15611ada578c9a6040519c8d9b8c9a8b9a632e0013f360e21b8c5260048c016010905260248c0161264391613df0565b6001600160a01b031660c48b015260e48a0161018090526101848a019061266992613cf4565b90600319898303016101048a015261268092613cf4565b916001600160401b0316610124870152600319868303016101448701526126a692613cf4565b9060031984830301610164850152611d4692613cf4565b5034610412576080366003190112610412576126d7613a19565b6044359060ff8216820361072357606435926001600160801b0384168403610412576020610457858585600435336150e1565b50346104125760203660031901126104125760043561272881614afa565b805461274783600360ff8460a01c1661274081613cb2565b1415613e2b565b60ff60a01b1916600360a01b1790819055607081901c64ffffffffff908116604883901c82160391908211611093576104f8929164ffffffffff61278f9260a81c9116613e45565b907fdff4161671314632a3ee874c55ff559d60a2dc0aff637ead832f2f25a44d59536020604051848152a23361505d565b5034610412576020366003190112610412576001600160a01b036127e2613994565b168152601060205260408120549060ff82169164ffffffffff8160281c1664ffffffffff8260501c1680155f146129015750805b64ffffffffff8360781c1680155f146128fb5750815b64ffffffffff8460a01c1693848652600860205261288f60408720549564ffffffffff165f52600860205260405f20545f52600760205260405f20549063ffffffff82165f52600660205260ff6001600160a01b0360405f2054169260981c1690565b905060ff8260201c169060ff811682105f146128f35750965b6040519660058210156113b657509160ff60e098816001600160401b0397969488968b5260181c1660208a015216604088015260608701521660808501521660a083015260c0820152f35b9050966128a8565b9161282c565b612816565b503461041257602036600319011261041257612920613994565b8173__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__9161294081614f3c565b833b156107235761297960e484926001600160a01b036040519586948593634c7786db60e01b8552601060048601526024850190613df0565b16968760c48301525af480156107f857612a1c575b50819052601060205264ffffffffff604083205460a01c1682526008602052604082205482526007602052604082205463ffffffff8160a81c9116835260066020526129e7816001600160a01b03604086205416615b69565b6040519081528260208201527f6c90cd00c0224df10bca042a016a33f5473f5f24ea37e6a6d1aeedee7dd49e0360403392a380f35b81612a2691613bf4565b6107ec57815f61298e565b50346104125760803660031901126104125780612a4c613994565b6024356001600160401b0381116112b057612a6b9036906004016139d6565b612a76929192613a03565b6064356001600160401b038111610fe557612a959036906004016139d6565b93909173__$74f72dc7e75da15c78702ec90c54df19ee$__92612ab783614f3c565b91843b156112ac578896604051988997889687966353e483a360e01b8852600488016010905260248801612aea91613df0565b6001600160a01b031660c487015260e486016101609052610164860190612b1092613cf4565b916001600160401b031661010485015260031984830301610124850152612b3692613cf4565b7f00000000000000000000000000000000000000000000000000000000000000006001600160401b031661014483015203915af480156107f8576111805750f35b50346104125760603660031901126104125780612b92613994565b6024356001600160401b0381116112b057612bb19036906004016139d6565b916044356001600160401b038111610bde57612bd19036906004016139d6565b92909373__$74f72dc7e75da15c78702ec90c54df19ee$__91612bf384614f3c565b90833b15610fe1576001600160a01b03968896612c4f611d4693612c36966040519b8c9a8b998a9963068716d960e31b8b52601060048c015260248b0190613df0565b1660c488015261012060e4880152610124870191613cf4565b8481036003190161010486015291613cf4565b50346104125760203660031901126104125760043560ff81168091036107ec57815260166020526040812060016001600160a01b03825416910160405183819490835493612caf85613cbc565b8085529460018116908115612d335750600114612cf1575b5050612cd592500383613bf4565b610a726040519283928352604060208401526040830190613a8b565b90809394925052602082205b818310612d17575050906020612cd5928201015f80612cc7565b6020919350806001915483858901015201910190918492612cfd565b91505060209250612cd594915060ff191682840152151560051b8201015f80612cc7565b5034610412576020366003190112610412576004356001600160801b0381168091036107ec5760207fa010c66e6962f376259c9419bf5cdb8d532a58c44d1c84ee94309f7e9660d71d91612dab36336141b0565b806001600160801b03196003541617600355604051908152a180f35b5034610412576104f8612dd936613aaf565b9060405192612de9602085613bf4565b858452610bd8838383613d8e565b50346104125760403660031901126104125780612e12613994565b612e1a613ae9565b73__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__612e3883614f3c565b91813b15610bde578492612e779260ff610104936001600160a01b036040519889978896632d18d46f60e01b8852601060048901526024880190613df0565b1660c48501521660e48301525af480156107f8576111805750f35b503461041257806003193601126104125760206040516001600160401b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346104125760403660031901126104125780612ef1613994565b6024356001600160401b0381116112b057612f109036906004016139d6565b909173__$74f72dc7e75da15c78702ec90c54df19ee$__612f3082614f3c565b93813b15610fe5576001600160a01b0394611d46612f6f9288966040519889978896879663135110bb60e01b8852601060048901526024880190613df0565b1660c485015261010060e4850152610104840191613cf4565b50346104125760a0366003190112610412576020610457612fa7613994565b612faf613a19565b6001600160401b03612fbf613a03565b81604051936001600160a01b03888601967f38726638ff66ca0fce3c4520d6266c7606d838c502814571ef6007b88b4da47a885216604086015216606084015216608082015260643560a082015260843560c082015260c0815261302460e082613bf4565b519020615037565b50346104125760203660031901126104125780613047613994565b73__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__61306582614f3c565b813b156111915760e46122849185936001600160a01b036040519687958694635227bfd760e11b8652601060048701526024860190613df0565b5034610412576104f86130b136613aaf565b91613d8e565b50346104125760203660031901126104125760406130db6130d6613994565b613d14565b60ff8351921682526020820152f35b503461041257606036600319011261041257613104613994565b6024356001600160401b038111610723576001600160a01b03929161312f60209236906004016139d6565b906001600160401b03613182613143613a03565b9261314c6149ca565b94604051998a97889763907e0b1160e01b8952601060048a0152602489015216604487015260a0606487015260a4860191613cf4565b91166084830152038173__$74f72dc7e75da15c78702ec90c54df19ee$__5af4908115610acc57906131ba575b602090604051908152f35b506020813d6020116131e5575b816131d460209383613bf4565b81010312610f2357602090516131af565b3d91506131c7565b5034610412578060031936011261041257602060035460801c604051908152f35b50346104125760203660031901126104125760c09060043581526007602052600360408220549163ffffffff83168152600660205260ff6001600160a01b0360408320541693818160a01c16925061326583613cb2565b60405194855264ffffffffff8160481c16602086015264ffffffffff8160701c1660408601528060a81c606086015260981c1660808401521460a0820152f35b5034610412576040366003190112610412576132bf613994565b6024356132cb81614b5f565b3315158061337e575b8061334b575b6133385781906001600160a01b0380851691167f8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b9258680a48252600d6020526001600160a01b036040832091166001600160a01b031982541617905580f35b63a9fbf51f60e01b845233600452602484fd5b506001600160a01b0381168452600e602052604084206001600160a01b0333165f5260205260ff60405f205416156132da565b50336001600160a01b03821614156132d4565b5034610412576020366003190112610412576001600160a01b0360406020926004356133bc81614b5f565b508152600d8452205416604051908152f35b50346104125780600319360112610412576040519080600954906133f182613cbc565b80855291600181169081156115dd575060011461341857610a728461156c81860382613bf4565b600981527f6e1540171b6c0c960b71a7020d9f60077f6af931a8bbf590da0223dacf75c7af939250905b80821061345b5750909150810160200161156c8261155c565b919260018160209254838588010152019101909291613442565b5034610f23576040366003190112610f23576004356134926139c0565b6001600160a01b036134a383614afa565b91835f52600f60205260405f208282165f526020526134cb848260ff60405f20541615613c8a565b835f52600f60205260405f208282165f5260205260405f20600160ff198254161790558254600160ff8260a01c1661350281613cb2565b146135bf575b50169081604051937f4cef02b2246fc579652de0a1b4d789cd9e1e6e9b6a6b36be68787c70d9edbb625f80a3815f52601060205264ffffffffff8060405f205460a01c16915460201c161461355b578280f35b73__$2f8907e2bef3792a6cb192c7ef9dbd6b84$__90813b15610f23576044835f9381936369f31c0f60e11b83526010600484015260248301525af480156135b4576135a657808280f35b6135b291505f90613bf4565b005b6040513d5f823e3d90fd5b60ff60a01b1916600160a11b1783555f613508565b34610f23576020366003190112610f23576135ed613994565b6001600160a01b036135fd6149ca565b9116805f52601260205260405f2054906040519263af6631e160e01b845260048401526024830152604482015260208160648173__$74f72dc7e75da15c78702ec90c54df19ee$__5af480156135b4575f906131ba57602090604051908152f35b34610f23576020366003190112610f235760043563ffffffff60e01b8116809103610f2357602090632b424ad760e21b81149081156136a257506040519015158152f35b6380ac58cd60e01b8114915081156136d4575b81156136c3575b5082612520565b6301ffc9a760e01b149050826136bc565b635b5e139f60e01b811491506136b5565b34610f23576060366003190112610f23576136fe613994565b604435906001600160401b038211610f23576137216137299236906004016139d6565b929091614828565b915f19420191428311613743576135b29360243590614884565b634e487b7160e01b5f52601160045260245ffd5b34610f235760e0366003190112610f23576004356024356001600160401b038111610f235761378a9036906004016139d6565b6137926139aa565b916064356001600160401b038111610f23576137b29036906004016139d6565b939092608435926001600160401b038416808503610f235760c43560a4356001600160401b038211610f23576137fb6137f088933690600401613a5b565b939094421115613c66565b6138058585614366565b9261381086866143e4565b9261381b848661442b565b60fa82111580613909575b156138f257604051919385939192906001825360051b9460051b820191905b8282106138bf5750505061385a92508b61446e565b6001600160a01b038216998a5f52601060205260ff60405f20541660058110156138ab578061388e57506135b29a506144c7565b63a3cea34d60e01b5f5260048c90526138a690613b1f565b60445ffd5b634e487b7160e01b5f52602160045260245ffd5b919350916020851690600182840101526001602084359218830101526020604182209460011c9201859391949294613845565b5082633461837b60e11b5f5260045260245260445ffd5b5083821c15613826565b34610f23576020366003190112610f23576001600160a01b03613934613994565b61393e36336141b0565b63ffffffff61394c8261431c565b165f908152600660205260408120805460ff60a01b1916600160a01b1790559116907f95a4c2ae425bb769549aa1a911911ff57c17ae811ae8c8962d0b9746fcb153979080a2005b600435906001600160a01b0382168203610f2357565b604435906001600160a01b0382168203610f2357565b602435906001600160a01b0382168203610f2357565b9181601f84011215610f23578235916001600160401b038311610f235760208381860195010111610f2357565b604435906001600160401b0382168203610f2357565b602435906001600160401b0382168203610f2357565b606435906001600160401b0382168203610f2357565b60a435906001600160401b0382168203610f2357565b9181601f84011215610f23578235916001600160401b038311610f23576020808501948460051b010111610f2357565b805180835260209291819084018484015e5f828201840152601f01601f1916010190565b6060906003190112610f23576004356001600160a01b0381168103610f2357906024356001600160a01b0381168103610f23579060443590565b6024359060ff82168203610f2357565b6064359060ff82168203610f2357565b608435906001600160801b0382168203610f2357565b60058110156138ab57602452565b6060906003190112610f23576004356001600160a01b0381168103610f235790602435906044356001600160a01b0381168103610f235790565b906040600319830112610f23576004356001600160a01b0381168103610f235791602435906001600160401b038211610f2357613ba6916004016139d6565b9091565b604081019081106001600160401b03821117613bc557604052565b634e487b7160e01b5f52604160045260245ffd5b60a081019081106001600160401b03821117613bc557604052565b90601f801991011681019081106001600160401b03821117613bc557604052565b6001600160401b038111613bc557601f01601f191660200190565b929192613c3c82613c15565b91613c4a6040519384613bf4565b829481845281830111610f23578281602093845f960137010152565b15613c6e5750565b6001600160401b03906335bb180960e11b5f521660045260245ffd5b15613c93575050565b6001600160a01b03906369bcc7fb60e11b5f521660045260245260445ffd5b600411156138ab57565b90600182811c92168015613cea575b6020831014613cd657565b634e487b7160e01b5f52602260045260245ffd5b91607f1691613ccb565b908060209392818452848401375f828201840152601f01601f1916010190565b6001600160a01b03165f52601060205260405f20549060ff821660058110156138ab57158015613d81575b613d745764ffffffffff8260a01c165f52600860205260405f20545f52600760205260ff60405f205460a81c9260081c169190565b9060ff9060081c16905f90565b5060ff8260101c16613d3f565b91906001600160a01b03811615613ddd576001600160a01b03613db48192843391614e3e565b9316921691808303613dc557505050565b6364283d7b60e01b5f5260045260245260445260645ffd5b633250574960e11b5f525f60045260245ffd5b6001600160a01b0360808092805185526020810151602086015260ff6040820151166040860152826060820151166060860152015116910152565b15613e335750565b63106a1cc360e31b5f5260045260245ffd5b8181029291811591840414171561374357565b90816020910312610f2357518015158103610f235790565b90604051906001600160a01b036020830193168352604082015260408152613e99606082613bf4565b51902090565b6001600160401b038111613bc55760051b60200190565b519061ffff82168203610f2357565b91613f2e936001600160a01b036001600160401b0392604051948260208701977f57dfd25f49a063b39ed79df81b4717effb72426451b552887947c80e25f7c397895216604087015260608601521660808401521660a082015260a0815261302460c082613bf4565b90565b6001600160a01b0381169060ff613f59836001600160a01b03165f52601060205260405f2090565b541660058110156138ab5715613f995750613f73816153c6565b15613f9457613f2e905f52600b6020526001600160a01b0360405f20541690565b505f90565b905090565b9190811015613fdf5760051b81013590601e1981360301821215610f235701908135916001600160401b038311610f23576020018236038113610f23579190565b634e487b7160e01b5f52603260045260245ffd5b81835290916001600160fb1b038311610f235760209260051b809284830137010190565b6001600160a01b0316805f52601560205260405f205490426001600160401b038360a01c1610908115614056575b50613f94576001600160a01b031690565b90505f52601060205260ff60405f20541660058110156138ab57600114155f614045565b92919261408682613c15565b916140946040519384613bf4565b829481845281830111610f23578281602093845f96015e010152565b94939290919460ff6140d3826001600160a01b03165f52601060205260405f2090565b541660058110156138ab5760010361410f578590826140f28184615592565b80999115938415614119575b5050505061410f57613f2e9561568d565b5050505050505f90565b61412394506155f2565b158282885f6140fe565b936001600160801b039060ff613f2e9793956001600160401b038096604051986001600160a01b0360208b019b7f562da75716967f20179f8b46e61b571e823ee9182b201b97c8a1c99252f81e1c8d521660408b015260608a01521660808801521660a08601521660c08401521660e082015260e0815261302461010082613bf4565b905f915f54916001600160a01b0383169281600411610f23575f5f9060405f8151966001600160a01b03602089019163b700961360e01b8352169788602482015230604482015263ffffffff60e01b833516606482015260648152614216608482613bf4565b828052826020525190895afa6142e5575b15614235575b505050505050565b63ffffffff16156142d35760ff60a01b1916600160a01b175f55823b15610f23576020925f9283604051809681958294634a63ebf760e11b845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af180156135b4576142c0575b50805460ff60a01b191690555f808080808061422d565b6142cc91505f90613bf4565b5f5f6142a9565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c150290614227565b156143005750565b6001600160a01b039063755c218360e11b5f521660045260245ffd5b906001600160a01b0382165f52600560205261434a63ffffffff60405f205416928315158061434c576142f8565b565b50835f52600660205260ff60405f205460a01c16156142f8565b6143708282615592565b92901561437c57505090565b6143a0604051928392636a5d047160e01b8452602060048501526024840191613cf4565b0390fd5b356bffffffffffffffffffffffff198116929190601482106143c4575050565b6bffffffffffffffffffffffff1960149290920360031b82901b16169150565b6014821461441b5781601411610f23576001600160a01b03916144109136916013190190601401613c30565b602081519101201690565b90614425916143a4565b60601c90565b906040519060208201925f845260ff60f81b9060f81b1660218301526bffffffffffffffffffffffff199060601b16602282015260168152613e99603682613bf4565b9092918161448661447e826153fe565b969096613e70565b0361448f575050565b6001600160a01b0390634bbb075560e01b5f521660045260245260445ffd5b64ffffffffff1664ffffffffff81146137435760010190565b9598919493969790929764ffffffffff8454600260ff8260a01c166144eb81613cb2565b146147f5575b818160481c1691829160701c1610156147df57509061451661451e93928b8989613ec5565b85898b61568d565b156147c357604096949261461c9694928261457661454964ffffffffff61465f965460701c166144ae565b825472ffffffffff0000000000000000000000000000191660709190911b64ffffffffff60701b16178255565b546001600160a01b0383165f81815260106020528b902080547fffff00000000000000000000ffffffffffffffffffffffffffffffffffffffff60188b901b63ff0000001669ffffffffffffff0000ff199092169190911760011716607884901c64ff0000000016174260281b69ffffffffff0000000000161760809390931b64ffffffffff60a01b16929092174360c81b64ffffffffff60c81b161790915597889590565b895196867f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a36001600160a01b038b169c8a8e809c525f6020820152a243936158cb565b7f778f0bcaadefbf7cf4c93722266bdf0e56171d5ca7f4f53b4b19289f926215aa5f80a4602091604051916146948484613bf4565b5f83528415613ddd576001600160a01b036146af8383614b92565b166147b0573b6146c0575b50505050565b916146fd91819495936040519384928392630a85bd0160e11b84523360048501525f60248501526044840152608060648401526084830190613a8b565b03815f885af15f9181614770575b5061473957505061471a615467565b80519190826147365783633250574960e11b5f5260045260245ffd5b01fd5b909291506001600160e01b03191663757a42ff60e11b0161475e57505f8080806146ba565b633250574960e11b5f5260045260245ffd5b9091508381813d83116147a9575b6147888183613bf4565b81010312610f2357516001600160e01b031981168103610f2357905f61470b565b503d61477e565b6339e3563760e11b5f525f60045260245ffd5b6001600160a01b03836332b18f8360e11b5f521660045260245ffd5b87630cfd020b60e01b5f5260045260245260445ffd5b885f52600f60205260405f206001600160a01b0389165f52602052614823898960ff60405f20541615613c8a565b6144f1565b6001600160a01b03169061483b82615847565b614844826153c6565b60ff614861846001600160a01b03165f52601060205260405f2090565b5416901561486c5750565b63168d97eb60e11b5f5260048390526138a690613b1f565b949391929177ffffffffffffffffffffffffffffffffffffffffffffffff198216676469642f7075622f60c01b1415806149a0575b1561498d577f18ab6b2ae3d64306c00ce663125f2bd680e441a098de1635bd7ad8b0d44965e493949561497d6001600160a01b03821696875f52601460205261490560405f2093615885565b926001600160d81b038082541661491d368a86613c30565b60208151910120604051906020820192835289604083015260608201528760808201526080815261494f60a082613bf4565b5190201664ffffffffff60d81b4360d81b161790556040519586958652608060208701526080860191613cf4565b91604084015260608301520390a2565b506372dd35d960e01b5f5260045260245ffd5b507f80808080808080808080808080808080808080808080808080808080808080808216156148b9565b6001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016301480614ab7575b15614a25577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a08152613e9960c082613bf4565b507f000000000000000000000000000000000000000000000000000000000000000046146149fc565b15614ae85750565b63ac3e3fc760e01b5f5260045260245ffd5b90815f52600760205260405f209163ffffffff8354614b2a8360ff8360a01c16614b2381613cb2565b1515614ae0565b165f5260066020526001600160a01b0360405f2054163303614b495750565b6330629ba560e11b5f526004523360245260445ffd5b805f52600b6020526001600160a01b0360405f205416908115614b80575090565b637e27328960e01b5f5260045260245ffd5b9190805f52600b6020526001600160a01b0360405f205416928315938415614e07575b6001600160a01b0382169081614def575b835f52600b60205260405f20826001600160a01b03198254161790558360405192827fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef5f80a48095614de857506001600160a01b03831692835f52601060205260405f20805464ffffffffff60501b4260501b169064ffffffffff60501b1916179055835f5260156020526001600160a01b0360405f205416614dab575b5050614c6f826153c6565b15614da757815f52601360205260ff60405f205460101c16614d20575b7f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a390614cb783615885565b90614d0364ffffffffff4316614cde866001600160a01b03165f52601060205260405f2090565b805464ffffffffff60c81b191660c89290921b64ffffffffff60c81b16919091179055565b604080516001600160a01b039290921682526020820192909252a2565b73__$76b44efbe3153c5696696ed8eb3f137227$__90813b15610f23575f60449260405193848092633fb41b0360e21b8252601060048301528760248301525af49182156135b4577f38a5a6e68f30ed1ab45860a4afb34bcb2fc00f22ca462d249b8a8d40cda6f7a392614d97575b509050614c8c565b5f614da191613bf4565b5f614d8f565b5050565b7f4e06b4e7000e659094299b3533b47b6aa8ad048e95e872d23d1f4ee55af89cfe60205f9386855260158252846040812055848152a35f80614c64565b9450505050565b815f52600c60205260405f2060018154019055614bc6565b614e26835f52600d60205260405f206001600160a01b03198154169055565b805f52600c60205260405f205f198154019055614bb5565b929192815f52600b6020526001600160a01b0360405f20541693826001600160a01b038216614f2b575b50508315938415614e07576001600160a01b0382169081614def57835f52600b60205260405f20826001600160a01b03198254161790558360405192827fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef5f80a48095614de857506001600160a01b03831692835f52601060205260405f20805464ffffffffff60501b4260501b169064ffffffffff60501b1916179055835f5260156020526001600160a01b0360405f205416614dab575050614c6f826153c6565b614f359186615799565b5f82614e68565b6001600160a01b03905f6080604051614f5481613bd9565b828152826020820152826040820152826060820152015216805f5260106020526001600160a01b0360ff8164ffffffffff60405f205460a01c1693614fd98564ffffffffff165f52600860205260405f20545f52600760205260405f20549063ffffffff82165f52600660205260ff6001600160a01b0360405f2054169260981c1690565b614fe49491946149ca565b965f52600860205261500d60405f2054935f52600b6020526001600160a01b0360405f20541690565b926040519761501b89613bd9565b8852602088015216604086015216606084015216608082015290565b6042906150426149ca565b906040519161190160f01b8352600283015260228201522090565b60405163a9059cbb60e01b81526001600160a01b0390911660048201526024810191909152602081806044810103815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af180156135b4576150c65750565b6150de9060203d6020116106ff576106f18183613bf4565b50565b919094936150ee8361431c565b916150f98785613e70565b96875f52600760205260ff60405f205460a01c1661511681613cb2565b6153b3576001600160401b03821691821515806153a4575b15615391576001600160801b0360035416936001600160801b0381169480861061537b57506004549064ffffffffff6151688184166144ae565b16809264ffffffffff1916176004556affffffffffffffffffffff8611615363576040519060e0820199828b106001600160401b038c1117613bc5576152a660ff8e9263ffffffff61535d9c61434a9f60405216865261528c64ffffffffff6020880199898b528160408a019116815260608901905f82528560808b0195169b8c865260a08b019860018a526affffffffffffffffffffff60c08d019b168b525f52600760205263ffffffff8060405f209c51161663ffffffff198c5416178b55519068ffffffffff000000006dffffffffff0000000000000000008c54925160481b169260201b16906dffffffffffffffffffff000000001916171789555116879064ffffffffff60701b82549160701b169064ffffffffff60701b1916179055565b51855460ff60981b1916911660981b60ff60981b16178455565b516152b081613cb2565b6152b981613cb2565b82549060ff60a01b9060a01b169060ff60a01b19161782555174ffffffffffffffffffffffffffffffffffffffffff8254916affffffffffffffffffffff60a81b9060a81b1691161790555f5260086020528860405f20556040519182528260208301526040820152826060820152877f8d76feedfd9b5b2b6d64987adb8ee441aa0a16f1893bb4a8b83fbecc15b9c49d60806001600160a01b03881693a3613e45565b90615b69565b856306dfcc6560e41b5f52605860045260245260445ffd5b8563bc9a666760e01b5f5260045260245260445ffd5b826301bbf6dd60e21b5f5260045260245ffd5b5064ffffffffff83111561512e565b8763176367c760e21b5f5260045260245ffd5b6001600160a01b03165f52601060205260ff60405f20541660058110156138ab57600181149081156153f6575090565b600291501490565b9060ff90825f52600760205263ffffffff60405f20936154408554916003868460a01c1661542b81613cb2565b61543783821515614ae0565b61274081613cb2565b165f52600660205261434a60405f20546001600160a01b03811693849160a01c16156142f8565b3d15615491573d9061547882613c15565b916154866040519384613bf4565b82523d5f602084013e565b606090565b93909293823b6154a8575b5050505050565b6154ef6001600160a01b0392836020951696846040519788968796630a85bd0160e11b88521660048701521660248501526044840152608060648401526084830190613a8b565b03815f865af15f918161554d575b5061552b575061550b615467565b805190816155265782633250574960e11b5f5260045260245ffd5b602001fd5b6001600160e01b03191663757a42ff60e11b0161475e57505f808080806154a1565b9091506020813d60201161558a575b8161556960209383613bf4565b81010312610f2357516001600160e01b031981168103610f2357905f6154fd565b3d915061555c565b9060548114806155b4575b6155aa57613ba691615c0f565b5050600190600190565b506155bf81836143a4565b60601c6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161461559d565b6001600160a01b03165f8181526010602052604090205490939291600882811c161580159190615679575b506156715760f01c615640576001600160a01b039161563b916143e4565b161490565b61565c91925f52601160205260405f205460101b923691613c30565b805160209091012061ffff1991821691161490565b505050505f90565b905060ff808360181c16911614155f61561d565b929493909260ff16801561574d576001148061573a575b6157305760405162495a6360e31b81526060600482015294602094869485946156ed94916156d6916064880191613cf4565b926024860152600319858403016044860152613cf4565b038173__$51d49f25e295c2db9a86695e47f2b5923e$__5af49081156135b4575f91615717575090565b613f2e915060203d6020116106ff576106f18183613bf4565b5050505050600190565b506157488482878587615caa565b6156a4565b5061575b9294939193615c76565b5090919061576881613cb2565b159283615776575b50505090565b6001600160a01b039293509061578b916143a4565b60601c9116145f8080615770565b906001600160a01b031690811515806157ec575b156157b757505050565b6001600160a01b03166157d75750637e27328960e01b5f5260045260245ffd5b63177e802f60e01b5f5260045260245260445ffd5b506001600160a01b038116828114908115615826575b50806157ad5750825f52600d602052816001600160a01b0360405f205416146157ad565b90505f52600e60205260405f20825f5260205260ff60405f2054165f615802565b6001600160a01b0316805f52600b6020526001600160a01b0360405f205416330361586f5750565b6378ea898560e11b5f526004523360245260445ffd5b6001600160a01b0364ffffffffff9116805f5260106020528160405f205460c81c16905f52601460205260405f205460d81c8082115f146158c557501690565b90501690565b6001600160a01b03169392915f9160ff1680158015615b5f575b615af257600181036159e8575082605310156159d457600180605383013560f81c16145f146159c957600360f81b925b6034116107ec57917f18ab6b2ae3d64306c00ce663125f2bd680e441a098de1635bd7ad8b0d44965e49391602060146159b7956040519461200960f21b8487015260ff60f81b16602286015201602384013760438201526023815261597b604382613bf4565b905b6040519283927f6469642f7075622f4d756c74696b65792f7369674175746800000000000000008452608060208501526080840190613a8b565b905f19604084015260608301520390a2565b600160f91b92615915565b634e487b7160e01b82526032600452602482fd5b604051630ab464c560e21b8152601060048201526024810191909152606060448201529192839183918291615a21916064840191613cf4565b038173__$51d49f25e295c2db9a86695e47f2b5923e$__5af4918215610acc578092615a76575b50507f18ab6b2ae3d64306c00ce663125f2bd680e441a098de1635bd7ad8b0d44965e4916159b7919061597d565b9091503d8082843e615a888184613bf4565b8201916020818403126107ec578051906001600160401b03821161072357019082601f83011215610412575091615ae96159b7928460207f18ab6b2ae3d64306c00ce663125f2bd680e441a098de1635bd7ad8b0d44965e49651910161407a565b91819350615a48565b509290508160131981011161374357615b3660147f5a5084339536bcab65f20799fcc58724588145ca054bd2be626174b27ba156f7946080946013199101016143a4565b60601c9060405191660e6d2ce82eae8d60cb1b835260208301525f1960408301526060820152a2565b50600381146158e5565b906001600160a01b03604051926323b872dd60e01b845216600483015230602483015260448201526020816064815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af180156135b4576150c65750565b60ff811690601f8211615c005760405191615bed604084613bf4565b6020808452838101919036833783525290565b632cd44ac360e21b5f5260045ffd5b5f60148314615c6c5760148310615c63575081615c2b916143a4565b60601c5f52601760205260ff60405f205416908115159081615c4b575091565b6001831480159250615c5b575091565b605491501491565b929150505f9190565b5050506001905f90565b9060418303615ca057615c999250602081013591604082359201355f1a90615db3565b9192909190565b50505f9160029190565b92909260408514801590615d5f575b615d565783601411610f235760405f9594615d10928688978451966020880198895285880137850190838201888152601460131985019201903701018460131982015282601319910301601f198101835282613bf4565b51906101005afa50615d20615467565b8051602081149182615d3157505090565b60019250602001519060208110615d4757501490565b5f199060200360031b1b161490565b50505050505f90565b5084602011610f23577f7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a860208301356020601f19880110615da1575b11615cb9565b5f1960208881030160031b1b16615d9b565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411615e2a579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa156135b4575f516001600160a01b03811615615e2057905f905f90565b505f906001905f90565b5050505f916003919056fea164736f6c6343000825000a";
 
   
-      type DeviceRegistryConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
+      type DeviceRegistryConstructorParams =
+        | [linkLibraryAddresses: DeviceRegistryLibraryAddresses, signer?: Signer]
+        | ConstructorParameters<typeof ContractFactory>;
 
-      const isSuperArgs = (xs: DeviceRegistryConstructorParams): xs is ConstructorParameters<typeof ContractFactory> =>
-        xs.length > 1
-    
+      const isSuperArgs = (
+        xs: DeviceRegistryConstructorParams
+      ): xs is ConstructorParameters<typeof ContractFactory> => {
+        return typeof xs[0] === 'string'
+          || (Array.isArray as (arg: any) => arg is readonly any[])(xs[0])
+          || '_isInterface' in xs[0]
+      }
 
   export class DeviceRegistry__factory extends ContractFactory {
     
-      constructor(...args: DeviceRegistryConstructorParams) {
-        if (isSuperArgs(args)) {
-          super(...args);
-        } else {
-          super(_abi, _bytecode, args[0]);
-        }
-        
+    constructor(
+      ...args: DeviceRegistryConstructorParams
+    ) {
+      if (isSuperArgs(args)) {
+        super (...args)
+      } else {
+        const [linkLibraryAddresses, signer] = args;
+        super(
+          _abi,
+          DeviceRegistry__factory.linkBytecode(linkLibraryAddresses),
+          signer
+        )
       }
-    
-    override getDeployTransaction(authority: AddressLike, token: AddressLike, verifier: AddressLike, bond: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, token, verifier, bond, overrides || {});
+      
+    }
+
+    static linkBytecode(linkLibraryAddresses: DeviceRegistryLibraryAddresses): string {
+      let linkedBytecode = _bytecode;
+      
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$74f72dc7e75da15c78702ec90c54df19ee\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/KeyCare.sol:KeyCare"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$51d49f25e295c2db9a86695e47f2b5923e\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/KeyVerifiers.sol:KeyVerifiers"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$c66eb937ac2c5f129165941cf09c5e7a5f\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/DeviceMetadata.sol:DeviceMetadata"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$261e3dd05fbaf59ec9f9691e3de484198d\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/LotProofs.sol:LotProofs"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$76b44efbe3153c5696696ed8eb3f137227\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/DelegateCare.sol:DelegateCare"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      linkedBytecode = linkedBytecode.replace(
+        new RegExp("__\\$2f8907e2bef3792a6cb192c7ef9dbd6b84\\$__", "g"),
+        linkLibraryAddresses["project/contracts/identity/DeviceMoves.sol:DeviceMoves"].replace(/^0x/, '').toLowerCase(),
+      );
+
+      return linkedBytecode;
+    }
+  
+    override getDeployTransaction(authority: AddressLike, token: AddressLike, verifiers: [AddressLike, AddressLike, AddressLike], bond: BigNumberish, recovery: BigNumberish, bondDelay_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(authority, token, verifiers, bond, recovery, bondDelay_, overrides || {});
     };
-    override deploy(authority: AddressLike, token: AddressLike, verifier: AddressLike, bond: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, token, verifier, bond, overrides || {}) as Promise<DeviceRegistry & {
+    override deploy(authority: AddressLike, token: AddressLike, verifiers: [AddressLike, AddressLike, AddressLike], bond: BigNumberish, recovery: BigNumberish, bondDelay_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(authority, token, verifiers, bond, recovery, bondDelay_, overrides || {}) as Promise<DeviceRegistry & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }
@@ -1676,4 +3253,12 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 
   
+  export interface DeviceRegistryLibraryAddresses {
+        ["project/contracts/identity/KeyCare.sol:KeyCare"]: string;
+    ["project/contracts/identity/KeyVerifiers.sol:KeyVerifiers"]: string;
+    ["project/contracts/identity/DeviceMetadata.sol:DeviceMetadata"]: string;
+    ["project/contracts/identity/LotProofs.sol:LotProofs"]: string;
+    ["project/contracts/identity/DelegateCare.sol:DelegateCare"]: string;
+    ["project/contracts/identity/DeviceMoves.sol:DeviceMoves"]: string;
+  };
   

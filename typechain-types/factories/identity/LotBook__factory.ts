@@ -46,6 +46,27 @@
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "LotBookAssuranceNotLower",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint256",
@@ -58,39 +79,7 @@
         "type": "uint256"
       }
     ],
-    "name": "DeviceRegistryBondTooLow",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "internalType": "enum DeviceState",
-        "name": "state",
-        "type": "uint8"
-      }
-    ],
-    "name": "DeviceRegistryDeviceKnown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryDeviceRevoked",
+    "name": "LotBookBondTooLow",
     "type": "error"
   },
   {
@@ -101,45 +90,7 @@
         "type": "uint64"
       }
     ],
-    "name": "DeviceRegistryExpired",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryInvalidProof",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      }
-    ],
-    "name": "DeviceRegistryInvalidSignature",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes",
-        "name": "signer",
-        "type": "bytes"
-      }
-    ],
-    "name": "DeviceRegistryInvalidSigner",
+    "name": "LotBookExpired",
     "type": "error"
   },
   {
@@ -150,7 +101,7 @@
         "type": "address"
       }
     ],
-    "name": "DeviceRegistryIssuerKnown",
+    "name": "LotBookInvalidSignature",
     "type": "error"
   },
   {
@@ -161,7 +112,18 @@
         "type": "address"
       }
     ],
-    "name": "DeviceRegistryIssuerNotRegistered",
+    "name": "LotBookIssuerKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "issuer",
+        "type": "address"
+      }
+    ],
+    "name": "LotBookIssuerNotRegistered",
     "type": "error"
   },
   {
@@ -170,14 +132,31 @@
         "internalType": "LotId",
         "name": "lot",
         "type": "bytes32"
-      },
+      }
+    ],
+    "name": "LotBookLotKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      }
+    ],
+    "name": "LotBookLotRevoked",
+    "type": "error"
+  },
+  {
+    "inputs": [
       {
         "internalType": "uint64",
         "name": "size",
         "type": "uint64"
       }
     ],
-    "name": "DeviceRegistryLotFull",
+    "name": "LotBookLotSize",
     "type": "error"
   },
   {
@@ -188,40 +167,7 @@
         "type": "bytes32"
       }
     ],
-    "name": "DeviceRegistryLotKnown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryLotRevoked",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "size",
-        "type": "uint64"
-      }
-    ],
-    "name": "DeviceRegistryLotSize",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      }
-    ],
-    "name": "DeviceRegistryLotUnknown",
+    "name": "LotBookLotUnknown",
     "type": "error"
   },
   {
@@ -237,7 +183,23 @@
         "type": "address"
       }
     ],
-    "name": "DeviceRegistryNotIssuer",
+    "name": "LotBookNotIssuer",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "pool",
+        "type": "uint256"
+      }
+    ],
+    "name": "LotBookPoolTooSmall",
     "type": "error"
   },
   {
@@ -257,6 +219,17 @@
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
+    "type": "error"
+  },
+  {
     "anonymous": false,
     "inputs": [
       {
@@ -271,46 +244,8 @@
   },
   {
     "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      },
-      {
-        "indexed": true,
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "owner",
-        "type": "address"
-      }
-    ],
-    "name": "DeviceActivated",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      },
-      {
-        "indexed": true,
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      }
-    ],
-    "name": "DeviceRevoked",
+    "inputs": [],
+    "name": "EIP712DomainChanged",
     "type": "event"
   },
   {
@@ -343,6 +278,25 @@
       }
     ],
     "name": "IssuerRevoked",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "LotId",
+        "name": "lot",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "LotAssuranceLowered",
     "type": "event"
   },
   {
@@ -421,81 +375,23 @@
     "type": "event"
   },
   {
+    "anonymous": false,
     "inputs": [
       {
-        "internalType": "LotId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes",
-        "name": "signer",
-        "type": "bytes"
-      },
-      {
+        "indexed": true,
         "internalType": "address",
-        "name": "owner",
+        "name": "to",
         "type": "address"
       },
       {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes",
-        "name": "signature",
-        "type": "bytes"
-      },
-      {
+        "indexed": false,
         "internalType": "uint256",
-        "name": "path",
+        "name": "amount",
         "type": "uint256"
-      },
-      {
-        "internalType": "bytes32[]",
-        "name": "proof",
-        "type": "bytes32[]"
       }
     ],
-    "name": "activate",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "address",
-        "name": "owner",
-        "type": "address"
-      },
-      {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      }
-    ],
-    "name": "activationDigest",
-    "outputs": [
-      {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
+    "name": "PoolSpent",
+    "type": "event"
   },
   {
     "inputs": [],
@@ -511,49 +407,43 @@
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      }
-    ],
-    "name": "deviceOf",
+    "inputs": [],
+    "name": "eip712Domain",
     "outputs": [
       {
-        "internalType": "enum DeviceState",
-        "name": "state",
-        "type": "uint8"
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
       },
       {
-        "internalType": "enum KeyKind",
-        "name": "kind",
-        "type": "uint8"
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
       },
       {
-        "internalType": "uint8",
-        "name": "assurance",
-        "type": "uint8"
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
       },
       {
-        "internalType": "uint64",
-        "name": "activatedAt",
-        "type": "uint64"
+        "internalType": "uint256",
+        "name": "chainId",
+        "type": "uint256"
       },
       {
-        "internalType": "uint64",
-        "name": "ownedSince",
-        "type": "uint64"
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
       },
       {
-        "internalType": "uint64",
-        "name": "stateSince",
-        "type": "uint64"
-      },
-      {
-        "internalType": "LotId",
-        "name": "lot",
+        "internalType": "bytes32",
+        "name": "salt",
         "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
       }
     ],
     "stateMutability": "view",
@@ -596,20 +486,50 @@
   {
     "inputs": [
       {
-        "internalType": "DeviceId",
-        "name": "device",
+        "internalType": "address",
+        "name": "issuer",
         "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
       }
     ],
-    "name": "isActive",
+    "name": "enrolLotFor",
     "outputs": [
       {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
+        "internalType": "LotId",
+        "name": "id",
+        "type": "bytes32"
       }
     ],
-    "stateMutability": "view",
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -647,32 +567,42 @@
   {
     "inputs": [
       {
-        "internalType": "DeviceId",
-        "name": "device",
+        "internalType": "address",
+        "name": "issuer",
         "type": "address"
       },
       {
         "internalType": "bytes32",
-        "name": "digest",
+        "name": "root",
         "type": "bytes32"
       },
       {
-        "internalType": "bytes",
-        "name": "signer",
-        "type": "bytes"
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
       },
       {
-        "internalType": "bytes",
-        "name": "signature",
-        "type": "bytes"
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
       }
     ],
-    "name": "isValidDeviceSignature",
+    "name": "lotDigest",
     "outputs": [
       {
-        "internalType": "bool",
+        "internalType": "bytes32",
         "name": "",
-        "type": "bool"
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -747,6 +677,24 @@
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "LotId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint8",
+        "name": "assurance",
+        "type": "uint8"
+      }
+    ],
+    "name": "lowerAssurance",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "minimumBond",
     "outputs": [
@@ -761,51 +709,12 @@
   },
   {
     "inputs": [],
-    "name": "p256Verifier",
+    "name": "pool",
     "outputs": [
       {
-        "internalType": "address",
+        "internalType": "uint256",
         "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      },
-      {
-        "internalType": "uint64",
-        "name": "sequence",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "time",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "schema",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "content",
-        "type": "bytes32"
-      }
-    ],
-    "name": "readingDigest",
-    "outputs": [
-      {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -825,24 +734,6 @@
       }
     ],
     "name": "registerIssuer",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "LotId",
-        "name": "lot",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
-      }
-    ],
-    "name": "revokeDevice",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -895,6 +786,24 @@
       }
     ],
     "name": "setMinimumBond",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "spendPool",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

@@ -2,8 +2,20 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export { DelegateCare__factory } from './DelegateCare__factory.js';
+export { DeviceDids__factory } from './DeviceDids__factory.js';
+export { DeviceKeys__factory } from './DeviceKeys__factory.js';
+export { DeviceMetadata__factory } from './DeviceMetadata__factory.js';
+export { DeviceMoves__factory } from './DeviceMoves__factory.js';
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
+export { Erc1271Verifier__factory } from './Erc1271Verifier__factory.js';
+export { IDeviceKeys__factory } from './IDeviceKeys__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
+export { ILotBook__factory } from './ILotBook__factory.js';
+export { KeyCare__factory } from './KeyCare__factory.js';
+export { KeyVerifiers__factory } from './KeyVerifiers__factory.js';
 export { LotBook__factory } from './LotBook__factory.js';
+export { LotProofs__factory } from './LotProofs__factory.js';
 export { P256Verifier__factory } from './P256Verifier__factory.js';
+export { RsaVerifier__factory } from './RsaVerifier__factory.js';

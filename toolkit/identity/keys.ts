@@ -2,7 +2,7 @@ import { p256 } from "@noble/curves/nist.js";
 import { getAddress } from "ethers";
 import * as secp256k1 from "tiny-secp256k1";
 import { IotchainError } from "../errors.js";
-import { concat, fromHex, keccak256, toHex } from "../internal/bytes.js";
+import { concat, fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 
 /** A device: the checksummed address of its secp256k1 key, or of the hash of its P-256 key. */
 export type DeviceId = string & { readonly __brand: "DeviceId" };
@@ -76,12 +76,22 @@ export function isSignature(key: PublicKey, digest: Uint8Array, signature: Uint8
     // node:crypto hashes what it is given and takes no digest, so each curve has the fastest library that does.
     return key.kind === "p256"
       ? signature.length === 64 && p256.verify(signature, digest, full, { prehash: false, lowS: true })
-      : signature.length === 65 && secp256k1.verify(digest, full, signature.subarray(0, 64), true);
+      : isRecoverable(digest, signature, full);
   } catch {
     return false;
   }
 }
 
+/** As ecrecover sees it: v counts, and s is in the lower half. */
+function isRecoverable(digest: Uint8Array, signature: Uint8Array, full: Uint8Array): boolean {
+  const v = signature[64];
+  if (signature.length !== 65 || (v !== 27 && v !== 28)) return false;
+  if (Buffer.compare(signature.subarray(32, 64), HALF_SECP256K1_ORDER) > 0) return false;
+  const recovered = secp256k1.recover(digest, signature.subarray(0, 64), v === 28 ? 1 : 0, false);
+  return recovered !== null && sameBytes(recovered, full);
+}
+
+const HALF_SECP256K1_ORDER = fromHex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
 const UNCOMPRESSED = Uint8Array.of(0x04);
 
 function signSecp256k1(digest: Uint8Array, secret: Uint8Array): Uint8Array {

@@ -2,7 +2,9 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export { Attestations__factory } from './Attestations__factory.js';
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
+export { IAttestations__factory } from './IAttestations__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
 export { LotBook__factory } from './LotBook__factory.js';

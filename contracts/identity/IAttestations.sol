@@ -116,13 +116,13 @@ interface IAttestations {
     /// @notice When an account recalled a measurement; 0 if it didn't.
     function recalledAt(address account, bytes32 measurement) external view returns (uint64);
 
+    /// @notice The registry whose devices these are.
+    function registry() external view returns (address);
+
     /// @notice The leaf of a device in a fleet's tree: keccak256(0x00 ‖ "attestation" ‖ device), 32 bytes hashed. No other leaf or node
     ///         of the project hashes 32 bytes.
     function fleetLeafOf(DeviceId device) external pure returns (bytes32);
 
     /// @notice How long a result may last, in seconds: a verifier that falls silent is not believed for longer.
     function maxValidity() external pure returns (uint64);
-
-    /// @notice The registry whose devices these are.
-    function registry() external view returns (address);
 }

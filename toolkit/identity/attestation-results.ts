@@ -94,7 +94,7 @@ function tierNumberOf(value: number): number {
   const size = value < 0 ? -value - 1 : value;
   if (size >= 96) return TRUST_TIERS.contraindicated;
   if (size >= 32) return TRUST_TIERS.warning;
-  return size >= 2 || value === -2 ? TRUST_TIERS.affirming : TRUST_TIERS.none;
+  return value >= 2 || value <= -2 ? TRUST_TIERS.affirming : TRUST_TIERS.none;
 }
 
 // Unknown claims are dropped, as receivers must ignore them. One submodule: a result on the chain is on one device or one fleet.

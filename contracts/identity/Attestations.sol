@@ -77,13 +77,11 @@ contract Attestations is IAttestations {
         if (obstacle == Obstacle.None && verifier != address(0)) {
             Result memory result = _results[verifier][device];
             Result memory fleet = _fleetResults[verifier][root];
-            if (fleet.attestedAt <= result.attestedAt) {
-                obstacle = _obstacleOf(result, verifier, issuer);
-            } else if (_isMember(device, root, path, proof)) {
-                obstacle = _obstacleOf(fleet, verifier, issuer);
-            } else {
-                obstacle = Obstacle.ProofInvalid;
-            }
+            bool byFleet = fleet.attestedAt > result.attestedAt;
+            if (byFleet) result = fleet;
+            if (result.tier == TrustTier.NONE) obstacle = Obstacle.NotAttested;
+            else if (byFleet && !_isMember(device, root, path, proof)) obstacle = Obstacle.ProofInvalid;
+            else obstacle = _obstacleOf(result, verifier, issuer);
         }
         relied = obstacle == Obstacle.None;
     }
@@ -169,7 +167,6 @@ contract Attestations is IAttestations {
 
     /// @dev What stands against a result, as its verifier and the device's issuer see it now.
     function _obstacleOf(Result memory result, address verifier, address issuer) private view returns (Obstacle) {
-        if (result.tier == TrustTier.NONE) return Obstacle.NotAttested;
         if (result.expiry <= block.timestamp) return Obstacle.Expired;
         bytes32 measurement = _measurements[verifier][result.ref];
         if (_recalledAt[verifier][measurement] != 0) return Obstacle.RecalledByVerifier;

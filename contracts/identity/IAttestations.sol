@@ -79,7 +79,8 @@ interface IAttestations {
     /// @notice Whether one may rely on a device now, and if not, why not: the first obstacle in the order of `Obstacle`.
     ///         Never reverts, whatever the proof.
     /// @dev Of the verifier's results on the device and on the root, the later one counts, the device's if both are of one second.
-    ///      The proof is looked at only if the root's counts. A warning is an obstacle: whoever lives with warnings also takes
+    ///      The proof is looked at only if the root's counts. A wrong root or proof can only spoil the answer; a root that the verifier
+    ///      has replaced, but not withdrawn, still counts. A warning is an obstacle: whoever lives with warnings also takes
     ///      `(false, Warning)`.
     /// @param level The least assurance that will do, see `IDeviceRegistry.enrolLot`.
     /// @param verifier Whose results count. Never take it from the device. 0 asks for none: state and assurance only.
@@ -119,8 +120,8 @@ interface IAttestations {
     /// @notice The registry whose devices these are.
     function registry() external view returns (address);
 
-    /// @notice The leaf of a device in a fleet's tree: keccak256(0x00 ‖ "attestation" ‖ device), 32 bytes hashed. No other leaf or node
-    ///         of the project hashes 32 bytes.
+    /// @notice The leaf of a device in a fleet's tree: keccak256(0x00 ‖ "attestation" ‖ device). The word keeps it apart from the
+    ///         leaves of all other trees, such as a maker's lot.
     function fleetLeafOf(DeviceId device) external pure returns (bytes32);
 
     /// @notice How long a result may last, in seconds: a verifier that falls silent is not believed for longer.

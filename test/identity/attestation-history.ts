@@ -80,9 +80,8 @@ class Model {
       [(this.assurances.get(device) ?? 0) < level, "assuranceTooLow"],
     ];
     const attested: [boolean, Obstacle][] = [
-      [counts === undefined, "notAttested"],
+      [counts === undefined || counts.tier === TRUST_TIERS.none, "notAttested"],
       [byFleet && !proved, "proofInvalid"],
-      [counts?.tier === TRUST_TIERS.none, "notAttested"],
       [(counts?.expiry ?? 0n) <= now, "expired"],
       [this.recalls.has(verifier + measurement), "recalledByVerifier"],
       [this.recalls.has(issuer + measurement), "recalledByIssuer"],

@@ -226,6 +226,8 @@ describe("Reliance on devices", () => {
       expect(await answer(shown(fleet))).to.equal("none");
       await all(none, await soon());
       expect(await answer(shown(fleet))).to.equal("notAttested");
+      const unproved = { root: fleet.root, proof: { path: 0n, siblings: [] } };
+      expect(await answer({ fleet: unproved })).to.equal("notAttested");
       expect(await answer(shown(smaller, sibling.id))).to.equal("none");
     });
   });

@@ -1,4 +1,5 @@
 import {
+  Attestations__factory,
   DelegateCare__factory,
   DeviceMetadata__factory,
   DeviceMoves__factory,
@@ -14,7 +15,7 @@ import type { Deployment } from "./deployment.js";
 
 const ROOM = "project/contracts/identity";
 
-/** The verifiers of keys and the registry, whose address firmware pins. */
+/** The verifiers of keys, the registry, whose address firmware pins, and what stands on it. */
 export async function deployIdentity(deployment: Deployment): Promise<void> {
   const verifiers = [
     await deployment.deploy("P256Verifier", P256Verifier__factory),
@@ -22,7 +23,7 @@ export async function deployIdentity(deployment: Deployment): Promise<void> {
     await deployment.deploy("Erc1271Verifier", Erc1271Verifier__factory),
   ];
   const { parameters } = deployment;
-  await deployment.deploy(
+  const registry = await deployment.deploy(
     "DeviceRegistry",
     { abi: DeviceRegistry__factory.abi, bytecode: await linkedRegistry(deployment) },
     deployment.address("Authority"),
@@ -32,6 +33,7 @@ export async function deployIdentity(deployment: Deployment): Promise<void> {
     parameters.keyRecoveryDelay,
     parameters.bondDelay,
   );
+  await deployment.deploy("Attestations", Attestations__factory, registry);
 }
 
 /** The registry's code, linked with the libraries that hold what it doesn't do often. */

@@ -12,6 +12,7 @@ export interface Addresses {
   readonly RsaVerifier: string;
   readonly Erc1271Verifier: string;
   readonly DeviceRegistry: string;
+  readonly Attestations: string;
   readonly DataAnchor: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;

@@ -2,6 +2,7 @@ import { network } from "hardhat";
 import { type Addresses, type DeployTarget, deployAll } from "../deploy/index.js";
 import {
   Analytics__factory,
+  Attestations__factory,
   Authority__factory,
   ConsentRegistry__factory,
   DataAnchor__factory,
@@ -31,6 +32,7 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
   const addresses: Addresses = await deployAll(target);
   const contracts = {
     analytics: Analytics__factory.connect(addresses.Analytics, operator),
+    attestations: Attestations__factory.connect(addresses.Attestations, operator),
     anchor: DataAnchor__factory.connect(addresses.DataAnchor, operator),
     authority: Authority__factory.connect(addresses.Authority, operator),
     consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),

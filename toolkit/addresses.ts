@@ -19,6 +19,7 @@ const Addresses = z.object({
   RsaVerifier: address,
   Erc1271Verifier: address,
   DeviceRegistry: address,
+  Attestations: address,
   DataAnchor: address,
   ConsentRegistry: address,
   Analytics: address,

@@ -2,6 +2,7 @@
 
 export type {
   Analytics,
+  Attestations,
   Authority,
   ConsentRegistry,
   DataAnchor,
@@ -12,6 +13,7 @@ export type {
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
+  Attestations__factory,
   Authority__factory,
   ConsentRegistry__factory,
   DataAnchor__factory,

@@ -1,10 +1,10 @@
-import { DeviceRegistry__factory, P256Verifier__factory } from "../toolkit/contracts.js";
+import { ClaimDesk__factory, DeviceRegistry__factory, P256Verifier__factory } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** The P-256 verifier and the registry, whose address firmware pins. */
+/** The P-256 verifier, the registry, whose address firmware pins, and the desk where its devices are claimed. */
 export async function deployIdentity(deployment: Deployment): Promise<void> {
   const verifier = await deployment.deploy("P256Verifier", P256Verifier__factory);
-  await deployment.deploy(
+  const registry = await deployment.deploy(
     "DeviceRegistry",
     DeviceRegistry__factory,
     deployment.address("Authority"),
@@ -12,4 +12,5 @@ export async function deployIdentity(deployment: Deployment): Promise<void> {
     verifier,
     deployment.parameters.minimumBondPerDevice,
   );
+  await deployment.deploy("ClaimDesk", ClaimDesk__factory, registry);
 }

@@ -3,6 +3,7 @@ import { type Addresses, type DeployTarget, deployAll } from "../deploy/index.js
 import {
   Analytics__factory,
   Authority__factory,
+  ClaimDesk__factory,
   ConsentRegistry__factory,
   DataAnchor__factory,
   DeviceRegistry__factory,
@@ -33,6 +34,7 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     analytics: Analytics__factory.connect(addresses.Analytics, operator),
     anchor: DataAnchor__factory.connect(addresses.DataAnchor, operator),
     authority: Authority__factory.connect(addresses.Authority, operator),
+    claims: ClaimDesk__factory.connect(addresses.ClaimDesk, operator),
     consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),
     itc: ITC__factory.connect(addresses.ITC, operator),
     pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),

@@ -3,6 +3,7 @@
 export type {
   Analytics,
   Authority,
+  ClaimDesk,
   ConsentRegistry,
   DataAnchor,
   DeviceRegistry,
@@ -13,6 +14,7 @@ export type {
 export {
   Analytics__factory,
   Authority__factory,
+  ClaimDesk__factory,
   ConsentRegistry__factory,
   DataAnchor__factory,
   DeviceRegistry__factory,

@@ -2,7 +2,9 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export type { ClaimDesk } from './ClaimDesk.js';
 export type { DeviceRegistry } from './DeviceRegistry.js';
+export type { IClaimDesk } from './IClaimDesk.js';
 export type { IDeviceRegistry } from './IDeviceRegistry.js';
 export type { IERC1056 } from './IERC1056.js';
 export type { LotBook } from './LotBook.js';

@@ -2,7 +2,9 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export { ClaimDesk__factory } from './ClaimDesk__factory.js';
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
+export { IClaimDesk__factory } from './IClaimDesk__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
 export { LotBook__factory } from './LotBook__factory.js';

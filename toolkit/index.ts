@@ -16,6 +16,7 @@ export * from "./anchoring/readings.js";
 export * from "./anchoring/verify.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
+export * from "./identity/claims.js";
 export * from "./identity/digests.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";

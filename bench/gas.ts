@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { measureClaims } from "./gas-claims.js";
 import { measureAnchoring, measureIdentity } from "./gas-devices.js";
 import { measureAnalytics, measurePayouts, measureToken } from "./gas-money.js";
 import { type Measured, openBench } from "./rig.js";
@@ -43,7 +44,14 @@ function tableOf(rows: readonly Row[]): string {
 async function main(): Promise<void> {
   const bench = await openBench();
   const measured: Measured[] = [];
-  for (const measure of [measureIdentity, measureAnchoring, measureToken, measureAnalytics, measurePayouts]) {
+  for (const measure of [
+    measureIdentity,
+    measureClaims,
+    measureAnchoring,
+    measureToken,
+    measureAnalytics,
+    measurePayouts,
+  ]) {
     measured.push(...(await measure(bench)));
   }
   await bench.close();

@@ -4,8 +4,10 @@
 /* eslint-disable */
 export type { ClaimDesk } from './ClaimDesk.js';
 export type { DeviceRegistry } from './DeviceRegistry.js';
+export type { Erc1271Verifier } from './Erc1271Verifier.js';
 export type { IClaimDesk } from './IClaimDesk.js';
 export type { IDeviceRegistry } from './IDeviceRegistry.js';
 export type { IERC1056 } from './IERC1056.js';
 export type { LotBook } from './LotBook.js';
 export type { P256Verifier } from './P256Verifier.js';
+export type { RsaVerifier } from './RsaVerifier.js';

@@ -4,8 +4,10 @@
 /* eslint-disable */
 export { ClaimDesk__factory } from './ClaimDesk__factory.js';
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
+export { Erc1271Verifier__factory } from './Erc1271Verifier__factory.js';
 export { IClaimDesk__factory } from './IClaimDesk__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
 export { LotBook__factory } from './LotBook__factory.js';
 export { P256Verifier__factory } from './P256Verifier__factory.js';
+export { RsaVerifier__factory } from './RsaVerifier__factory.js';

@@ -12,6 +12,7 @@ import {DeviceId, DeviceState} from "./DeviceTypes.sol";
 ///      carries it out. A code works once: its claim moves the device, and an offer counts only for devices that the owner has had
 ///      since before it was made. That time is set when a root is first offered and never again, so a device that comes back isn't
 ///      its old buyer's to claim, however long the offer lasts. It needs a new code.
+///      A code is its seller's promise, not an escrow: until it is claimed, the owner can withdraw it or sell the device elsewhere.
 ///      Left out on purpose: an administrator, pause, a list of used codes (a transfer says it already).
 interface IClaimDesk {
     /// @notice The devices under `root` go to the holders of their codes until `expiry`.
@@ -32,8 +33,9 @@ interface IClaimDesk {
 
     /// @notice Offers the sender's devices under `root` to the holders of their codes. Again for the same root, it sets another
     ///         expiry, and the time at which it was first offered stays.
-    /// @dev Only devices that the sender has by then can be claimed. For those that come later, offer a root of their own. One code is
-    ///      ended alone by transferring the device to oneself.
+    /// @dev Only devices that the sender has by then can be claimed. For those that come later, offer a root of their own; unused codes
+    ///      may stand under several roots, used ones must not: under a root that is first offered later they would work again. One code
+    ///      is ended alone by transferring the device to oneself.
     /// @param root Root of the tree of codes. The sender answers for what is in it: whoever knows the keys gets the devices.
     /// @param expiry Last second at which they can be claimed.
     /// Errors: ClaimDeskOfferExpired. Event: ClaimsOffered.

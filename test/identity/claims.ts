@@ -194,18 +194,22 @@ describe("ClaimDesk", () => {
     it("refuses in the second of the offer, and not in the next", async () => {
       const { claim, claimOf, now, ownerOf, world, parties } = desk;
       const { buyer, maker } = parties;
+      const offeredAt = (await now()) + 10n;
+      await world.networkHelpers.time.setNextBlockTimestamp(offeredAt);
       await world.provider.request({ method: "evm_setAutomine", params: [false] });
       await world.claims.connect(maker).offer(tree.root, FAR, { gasLimit: 200_000 });
       const call = claimOf();
       // In the pending block, where the offer is already.
       const early = world.claims.claim.staticCall(...argsOf(call), { blockTag: "pending" });
-      await expect(early).to.be.revertedWithCustomError(world.claims, "ClaimDeskTooSoon");
+      await expect(early)
+        .to.be.revertedWithCustomError(world.claims, "ClaimDeskTooSoon")
+        .withArgs(maker.address, tree.root, offeredAt);
       const sent = await world.claims.claim(...argsOf(call), { gasLimit: 400_000, maxPriorityFeePerGas: 1n });
       await world.provider.request({ method: "evm_mine", params: [] });
       await world.provider.request({ method: "evm_setAutomine", params: [true] });
-      const { offeredAt } = await world.claims.offerOf(maker.address, tree.root);
+      expect((await world.claims.offerOf(maker.address, tree.root)).offeredAt).to.equal(offeredAt);
       const receipt = await world.ethers.provider.getTransactionReceipt(sent.hash);
-      expect([receipt?.status, offeredAt]).to.deep.equal([0, await now()]);
+      expect([receipt?.status, await now()]).to.deep.equal([0, offeredAt]);
       expect(await ownerOf()).to.equal(maker.address);
       await world.networkHelpers.time.setNextBlockTimestamp(offeredAt + 1n);
       await claim(call);

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { measureAttestation } from "./gas-attestation.js";
+import { measureClaims } from "./gas-claims.js";
 import { measureAnchoring, measureIdentity } from "./gas-devices.js";
 import { measureAnalytics, measurePayouts, measureToken } from "./gas-money.js";
 import { type Measured, openBench } from "./rig.js";
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
   for (const measure of [
     measureIdentity,
     measureAttestation,
+    measureClaims,
     measureAnchoring,
     measureToken,
     measureAnalytics,

@@ -1,5 +1,6 @@
 import {
   Attestations__factory,
+  ClaimDesk__factory,
   DelegateCare__factory,
   DeviceMetadata__factory,
   DeviceMoves__factory,
@@ -33,6 +34,7 @@ export async function deployIdentity(deployment: Deployment): Promise<void> {
     parameters.keyRecoveryDelay,
     parameters.bondDelay,
   );
+  await deployment.deploy("ClaimDesk", ClaimDesk__factory, registry);
   await deployment.deploy("Attestations", Attestations__factory, registry);
 }
 
@@ -42,7 +44,10 @@ async function linkedRegistry(deployment: Deployment): Promise<string> {
   const withVerifiers = { [`${ROOM}/KeyVerifiers.sol:KeyVerifiers`]: keyVerifiers } as const;
   return DeviceRegistry__factory.linkBytecode({
     [`${ROOM}/KeyVerifiers.sol:KeyVerifiers`]: keyVerifiers,
-    [`${ROOM}/DelegateCare.sol:DelegateCare`]: await deployment.deployLibrary("DelegateCare", DelegateCare__factory.bytecode),
+    [`${ROOM}/DelegateCare.sol:DelegateCare`]: await deployment.deployLibrary(
+      "DelegateCare",
+      DelegateCare__factory.bytecode,
+    ),
     [`${ROOM}/DeviceMetadata.sol:DeviceMetadata`]: await deployment.deployLibrary(
       "DeviceMetadata",
       DeviceMetadata__factory.bytecode,

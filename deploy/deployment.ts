@@ -13,6 +13,7 @@ export interface Addresses {
   readonly Erc1271Verifier: string;
   readonly DeviceRegistry: string;
   readonly Attestations: string;
+  readonly ClaimDesk: string;
   readonly DataAnchor: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;

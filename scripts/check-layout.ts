@@ -56,6 +56,8 @@ const WITHOUT_INTERFACE: Readonly<Record<string, string>> = {
   "contracts/token/ITC.sol": "its interface is ERC-20, EIP-2612 and EIP-3009",
   "contracts/access/Authority.sol": "its interface is OpenZeppelin's IAccessManager",
   "contracts/identity/P256Verifier.sol": "its interface is ERC-7913",
+  "contracts/identity/Erc1271Verifier.sol": "its interface is ERC-7913",
+  "contracts/identity/RsaVerifier.sol": "its interface is ERC-7913",
 };
 
 const MAX_CONTRACT_LINES = 350;

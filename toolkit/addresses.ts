@@ -20,6 +20,7 @@ const Addresses = z.object({
   Erc1271Verifier: address,
   DeviceRegistry: address,
   Attestations: address,
+  ClaimDesk: address,
   DataAnchor: address,
   ConsentRegistry: address,
   Analytics: address,

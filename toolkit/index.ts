@@ -18,6 +18,7 @@ export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/attestation.js";
 export * from "./identity/attestation-results.js";
+export * from "./identity/claims.js";
 export * from "./identity/digests.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";

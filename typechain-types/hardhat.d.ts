@@ -21,6 +21,8 @@ getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAnchor__factory>
+getContractFactory(name: 'Attestations', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Attestations__factory>
+getContractFactory(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ClaimDesk__factory>
 getContractFactory(name: 'DelegateCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegateCare__factory>
 getContractFactory(name: 'DeviceDids', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceDids__factory>
 getContractFactory(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceKeys__factory>
@@ -28,6 +30,8 @@ getContractFactory(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceMoves__factory>
 getContractFactory(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegistry__factory>
 getContractFactory(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Erc1271Verifier__factory>
+getContractFactory(name: 'IAttestations', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestations__factory>
+getContractFactory(name: 'IClaimDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimDesk__factory>
 getContractFactory(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceKeys__factory>
 getContractFactory(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegistry__factory>
 getContractFactory(name: 'IERC1056', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC1056__factory>
@@ -53,6 +57,8 @@ getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signe
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAnchor>
+getContractAt(name: 'Attestations', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Attestations>
+getContractAt(name: 'ClaimDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ClaimDesk>
 getContractAt(name: 'DelegateCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegateCare>
 getContractAt(name: 'DeviceDids', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceDids>
 getContractAt(name: 'DeviceKeys', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceKeys>
@@ -60,6 +66,8 @@ getContractAt(name: 'DeviceMetadata', address: string | ethers.Addressable, sign
 getContractAt(name: 'DeviceMoves', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceMoves>
 getContractAt(name: 'DeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegistry>
 getContractAt(name: 'Erc1271Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Erc1271Verifier>
+getContractAt(name: 'IAttestations', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestations>
+getContractAt(name: 'IClaimDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimDesk>
 getContractAt(name: 'IDeviceKeys', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceKeys>
 getContractAt(name: 'IDeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegistry>
 getContractAt(name: 'IERC1056', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC1056>
@@ -85,6 +93,8 @@ deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'Attestations', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
+deployContract(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
 deployContract(name: 'DeviceDids', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceDids>
 deployContract(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceKeys>
@@ -92,6 +102,8 @@ deployContract(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
 deployContract(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
+deployContract(name: 'IAttestations', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestations>
+deployContract(name: 'IClaimDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimDesk>
 deployContract(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
@@ -117,6 +129,8 @@ deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'Attestations', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
+deployContract(name: 'ClaimDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
 deployContract(name: 'DeviceDids', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceDids>
 deployContract(name: 'DeviceKeys', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceKeys>
@@ -124,6 +138,8 @@ deployContract(name: 'DeviceMetadata', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'DeviceMoves', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
 deployContract(name: 'Erc1271Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
+deployContract(name: 'IAttestations', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestations>
+deployContract(name: 'IClaimDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimDesk>
 deployContract(name: 'IDeviceKeys', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>

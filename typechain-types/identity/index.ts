@@ -2,6 +2,8 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export type { Attestations } from './Attestations.js';
+export type { ClaimDesk } from './ClaimDesk.js';
 export type { DelegateCare } from './DelegateCare.js';
 export type { DeviceDids } from './DeviceDids.js';
 export type { DeviceKeys } from './DeviceKeys.js';
@@ -9,6 +11,8 @@ export type { DeviceMetadata } from './DeviceMetadata.js';
 export type { DeviceMoves } from './DeviceMoves.js';
 export type { DeviceRegistry } from './DeviceRegistry.js';
 export type { Erc1271Verifier } from './Erc1271Verifier.js';
+export type { IAttestations } from './IAttestations.js';
+export type { IClaimDesk } from './IClaimDesk.js';
 export type { IDeviceKeys } from './IDeviceKeys.js';
 export type { IDeviceRegistry } from './IDeviceRegistry.js';
 export type { IERC1056 } from './IERC1056.js';

@@ -2,6 +2,8 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export { Attestations__factory } from './Attestations__factory.js';
+export { ClaimDesk__factory } from './ClaimDesk__factory.js';
 export { DelegateCare__factory } from './DelegateCare__factory.js';
 export { DeviceDids__factory } from './DeviceDids__factory.js';
 export { DeviceKeys__factory } from './DeviceKeys__factory.js';
@@ -9,6 +11,8 @@ export { DeviceMetadata__factory } from './DeviceMetadata__factory.js';
 export { DeviceMoves__factory } from './DeviceMoves__factory.js';
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
 export { Erc1271Verifier__factory } from './Erc1271Verifier__factory.js';
+export { IAttestations__factory } from './IAttestations__factory.js';
+export { IClaimDesk__factory } from './IClaimDesk__factory.js';
 export { IDeviceKeys__factory } from './IDeviceKeys__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';

@@ -106,5 +106,5 @@ function activation(
   const signature = key.sign(digests.activation({ device: key.id, lot: id, owner, deadline: NEVER }));
   const { path, siblings } = lot.prove(key.id);
   if (siblings.length !== 20) throw new Error("The proof isn't of depth 20.");
-  return [id, signerOf(key, addresses.P256Verifier), owner, signature, NEVER, path, siblings];
+  return [id, signerOf(key, addresses), owner, signature, NEVER, path, siblings];
 }

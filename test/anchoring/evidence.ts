@@ -48,7 +48,7 @@ describe("Evidence of a reading", () => {
     return {
       domain: { chainId: world.chainId, registry: world.addresses.DeviceRegistry },
       anchor: world.addresses.DataAnchor,
-      key: { kind: by.kind, point: by.point, id: by.id },
+      key: { kind: by.kind, material: by.material, id: by.id },
       reading: mine.reading,
       measurement: mine.measurement,
       batch: { count, first, last, proof: batch.prove(3) },

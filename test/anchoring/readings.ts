@@ -10,7 +10,7 @@ import {
   signReading,
 } from "../../toolkit/anchoring/readings.js";
 import { Digests } from "../../toolkit/identity/digests.js";
-import { deviceKey, isSignature, KeyError, type KeyKind } from "../../toolkit/identity/keys.js";
+import { type CurveKind, deviceKey, isSignature, KeyError } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { VirtualDevice } from "../../toolkit/testing/devices.js";
 import { highS, keyOf } from "../identity/fleet.js";
@@ -24,7 +24,7 @@ const reading = (
   label: string,
   sequence: bigint,
   changes: Partial<SignedReading> = {},
-  kind: KeyKind = "secp256k1",
+  kind: CurveKind = "secp256k1",
 ): SignedReading => {
   const content = contentOf({ value: sequence, salt: saltOf(fromHex("01"), sequence) });
   return {
@@ -66,8 +66,8 @@ describe("Readings, batches and gateways", () => {
       for (const length of [0, 1, 32, 63, 66, 128]) {
         expect(isAuthentic({ ...right, signature: new Uint8Array(length) }, key, digests)).to.equal(false);
       }
-      for (const point of [new Uint8Array(64), new Uint8Array(64).fill(255), new Uint8Array(3)]) {
-        expect(isSignature({ ...key, point }, digests.reading(right), right.signature)).to.equal(false);
+      for (const material of [new Uint8Array(64), new Uint8Array(64).fill(255), new Uint8Array(3)]) {
+        expect(isSignature({ ...key, material }, digests.reading(right), right.signature)).to.equal(false);
       }
     });
   }

@@ -77,8 +77,8 @@ describe("DeviceRegistry.activate", () => {
         await expect(
           send(chain, { ...call, signature: `${call.signature.slice(0, -2)}00` }),
         ).to.be.revertedWithCustomError(chain.registry, "DeviceRegistryInvalidSignature");
-        const y = BigInt(toHex(p256.point.subarray(32)));
-        const multikey = `0x8024${y % 2n === 0n ? "02" : "03"}${toHex(p256.point.subarray(0, 32)).slice(2)}`;
+        const y = BigInt(toHex(p256.material.subarray(32)));
+        const multikey = `0x8024${y % 2n === 0n ? "02" : "03"}${toHex(p256.material.subarray(0, 32)).slice(2)}`;
         await expect(send(chain, call))
           .to.emit(chain.registry, "DIDAttributeChanged")
           .withArgs(
@@ -227,13 +227,13 @@ describe("DeviceRegistry.activate", () => {
     });
 
     it("refuses a foreign verifier", async () => {
-      const signer = `${owner}${toHex(p256.point).slice(2)}`.toLowerCase();
+      const signer = `${owner}${toHex(p256.material).slice(2)}`.toLowerCase();
       await refused({ ...right(p256), signer }, "DeviceKeysUnknownKind", signer);
     });
 
     it("refuses a P-256 point that is not on the curve", async () => {
       for (const point of [new Uint8Array(64), new Uint8Array(64).fill(0xff), fromHex(`${"00".repeat(63)}01`)]) {
-        const bad = { ...deviceKey("p256", fromHex("33".repeat(32))), point };
+        const bad = { ...deviceKey("p256", fromHex("33".repeat(32))), material: point };
         const id = (await import("../../toolkit/identity/keys.js")).deviceIdOf(point);
         const listed = await enrolLot(world, maker(), [{ ...bad, id }, second]);
         await refused(activationOf(world, listed, { ...bad, id }, owner), "DeviceRegistryInvalidSignature", id);

@@ -1,5 +1,5 @@
 import type { Signer } from "ethers";
-import { type DeviceKey, deviceKey, type KeyKind, signerOf } from "../../toolkit/identity/keys.js";
+import { type CurveKind, type DeviceKey, deviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { type LotId, LotTree } from "../../toolkit/identity/lots.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
@@ -8,7 +8,7 @@ import type { Deployed } from "../support.js";
 export const BOND = 10n ** 18n;
 
 /** A key that is the same in each run. */
-export function keyOf(label: string, kind: KeyKind = "secp256k1"): DeviceKey {
+export function keyOf(label: string, kind: CurveKind = "secp256k1"): DeviceKey {
   return deviceKey(kind, fromHex(secretOf(1, label)));
 }
 
@@ -56,7 +56,7 @@ export function activationOf(world: Deployed, lot: EnrolledLot, key: DeviceKey, 
   const { path, siblings } = lot.tree.prove(key.id);
   return {
     lot: lot.id,
-    signer: toHex(signerOf(key, world.addresses.P256Verifier)),
+    signer: toHex(signerOf(key, world.addresses)),
     owner,
     deadline: FAR,
     signature: toHex(key.sign(digest)),
@@ -72,7 +72,7 @@ export function send(world: Deployed, call: ActivationCall) {
 }
 
 /** The same signature with s in the upper half: the curve accepts it, we don't. */
-export function highS(signature: string, kind: KeyKind): string {
+export function highS(signature: string, kind: CurveKind): string {
   const order = {
     secp256k1: 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n,
     p256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,

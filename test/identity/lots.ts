@@ -255,7 +255,7 @@ describe("DeviceRegistry's lots and issuers", () => {
       const mixed = await enrolLot(world, maker(), [p256, keyOf("other")]);
       const digest = new Uint8Array(32).fill(9);
       const check = (key: typeof first, by = key, over = digest) =>
-        registry.isValidDeviceSignature(key.id, over, signerOf(by, addresses.P256Verifier), key.sign(digest));
+        registry.isValidDeviceSignature(key.id, over, signerOf(by, addresses), key.sign(digest));
       expect(await check(first)).to.equal(false);
       await send(world, activationOf(world, lot, first, owner().address));
       await send(world, activationOf(world, mixed, p256, owner().address));

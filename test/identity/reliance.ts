@@ -289,7 +289,7 @@ describe("Reliance on devices", () => {
       expect(await show(toHex(bare.root), 0n, bare.prove(0).siblings)).to.equal("proofInvalid");
       // Nor is the fleet's leaf one of a lot.
       const call = { ...activationOf(world(), lot(), asleep, owner().address), lot: fleet.root };
-      await expect(send(world(), call)).to.be.revertedWithCustomError(world().registry, "DeviceRegistryLotUnknown");
+      await expect(send(world(), call)).to.be.revertedWithCustomError(world().registry, "LotBookLotUnknown");
       const disguised = new FleetTree([asleep.id, key.id]);
       await world()
         .registry.connect(maker())

@@ -36,7 +36,7 @@ const Bundle = z.strictObject({
   chainId: uint(64n),
   registry: address,
   anchor: address,
-  key: z.strictObject({ kind: z.enum(Object.keys(KEY_KINDS) as [KeyKind, ...KeyKind[]]), point: hex(64) }),
+  key: z.strictObject({ kind: z.enum(Object.keys(KEY_KINDS) as [KeyKind, ...KeyKind[]]), material: hex() }),
   reading: z.strictObject({
     device: address,
     sequence: uint(64n),
@@ -85,7 +85,7 @@ export function writeEvidence({ domain, anchor, key, reading, measurement, batch
     chainId: text(domain.chainId),
     registry: domain.registry,
     anchor,
-    key: { kind: key.kind, point: toHex(key.point) },
+    key: { kind: key.kind, material: toHex(key.material) },
     reading: {
       device: reading.device,
       sequence: text(reading.sequence),
@@ -125,7 +125,7 @@ export function readEvidence(json: string): Evidence {
   return {
     domain: { chainId, registry },
     anchor,
-    key: { ...key, id: deviceIdOf(key.point) },
+    key: { ...key, id: deviceIdOf(key.material) },
     reading: { ...reading, device: reading.device as DeviceId },
     ...(measurement && { measurement }),
     batch: {

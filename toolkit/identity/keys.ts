@@ -1,36 +1,47 @@
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
-import { getAddress } from "ethers";
+import { AbiCoder, getAddress } from "ethers";
 import * as secp256k1 from "tiny-secp256k1";
+import type { Addresses } from "../addresses.js";
 import { IotchainError } from "../errors.js";
 import { concat, fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 
 /** A device: the checksummed address of its secp256k1 key, or of the hash of its P-256 key. */
 export type DeviceId = string & { readonly __brand: "DeviceId" };
 
-/** The kinds of key, numbered as `KeyKind` in Solidity. */
-export const KEY_KINDS = { secp256k1: 0, p256: 1 } as const;
+/** The kinds of key that a registry is born with, numbered as `KeyKind` in Solidity. The registrar may add more, from 4 on. */
+export const KEY_KINDS = { secp256k1: 0, p256: 1, rsa2048: 2, erc1271: 3 } as const;
 export type KeyKind = keyof typeof KEY_KINDS;
+
+/** The kinds that follow from 32 secret bytes. */
+export type CurveKind = "secp256k1" | "p256";
+
+/** Where the ERC-7913 verifiers of a deployment are. */
+export type Verifiers = Pick<Addresses, "P256Verifier" | "RsaVerifier" | "Erc1271Verifier">;
 
 /** What the world may know of a device's key. */
 export interface PublicKey {
   readonly kind: KeyKind;
-  /** x ‖ y, 64 bytes. */
-  readonly point: Uint8Array;
+  /**
+   * The key as its verifier takes it: 64 bytes x ‖ y on a curve, `abi.encode(bytes e, bytes n)` for RSA, the 20 bytes of a
+   * contract.
+   */
+  readonly material: Uint8Array;
   readonly id: DeviceId;
 }
 
 /** A key that signs; what a secure element offers. */
 export interface DeviceKey extends PublicKey {
-  /** Signs 32 bytes; the same bytes give the same signature (RFC 6979). s is in the lower half. */
+  /** Signs 32 bytes; the same bytes give the same signature. On a curve s is in the lower half (RFC 6979 nonces). */
   sign(digest: Uint8Array): Uint8Array;
 }
 
 /** A key that is not one. */
 export class KeyError extends IotchainError {}
 
-/** The id of a public key: the last 20 bytes of keccak256(x ‖ y), whatever the curve. */
-export function deviceIdOf(point: Uint8Array): DeviceId {
-  return getAddress(toHex(keccak256(point).subarray(12))) as DeviceId;
+/** The id of a public key: the last 20 bytes of keccak256 of it, whatever its kind. */
+export function deviceIdOf(material: Uint8Array): DeviceId {
+  return getAddress(toHex(keccak256(material).subarray(12))) as DeviceId;
 }
 
 /**
@@ -40,7 +51,7 @@ export function deviceIdOf(point: Uint8Array): DeviceId {
  * const key = deviceKey("p256", crypto.getRandomValues(new Uint8Array(32)));
  * key.sign(digest); // 64 bytes r ‖ s; for secp256k1 65 bytes r ‖ s ‖ v
  */
-export function deviceKey(kind: KeyKind, secret: Uint8Array): DeviceKey {
+export function deviceKey(kind: CurveKind, secret: Uint8Array): DeviceKey {
   const valid =
     kind === "p256" ? p256.utils.isValidSecretKey(secret) : secret.length === 32 && secp256k1.isPrivate(secret);
   if (!valid) {
@@ -52,34 +63,91 @@ export function deviceKey(kind: KeyKind, secret: Uint8Array): DeviceKey {
   }
   const full = kind === "p256" ? p256.getPublicKey(secret, false) : secp256k1.pointFromScalar(secret, false);
   if (!full) throw new KeyError("ITC_KEY_INVALID", "The secret has no public key.", "Take another.");
-  const point = full.subarray(1);
-  const sign = kind === "p256" ? signP256 : signSecp256k1;
-  return { kind, point, id: deviceIdOf(point), sign: (digest) => sign(digest, secret) };
+  const material = full.subarray(1);
+  const signWith = kind === "p256" ? signP256 : signSecp256k1;
+  return { kind, material, id: deviceIdOf(material), sign: (digest) => signWith(digest, secret) };
 }
 
 /**
- * The ERC-7913 signer of a key: the account for secp256k1, `verifier ‖ x ‖ y` for P-256.
+ * A device key from an RSA-2048 private key with exponent 65537. It signs by PKCS#1 v1.5 over SHA-256 of the 32 bytes, as
+ * the verifier on chain checks it (RFC 8017); a signature has 256 bytes.
  *
- * @param p256Verifier The registry's `p256Verifier()`.
+ * @param privateKey PEM, or a `KeyObject` of `node:crypto`. Errors: ITC_KEY_INVALID.
  */
-export function signerOf(key: PublicKey, p256Verifier: string): Uint8Array {
-  return key.kind === "secp256k1" ? fromHex(key.id) : concat(fromHex(p256Verifier), key.point);
+export function rsaKey(privateKey: string | KeyObject): DeviceKey {
+  const key = typeof privateKey === "string" ? createPrivateKey(privateKey) : privateKey;
+  const { kty, e, n } = createPublicKey(key).export({ format: "jwk" });
+  const modulus = new Uint8Array(Buffer.from(n ?? "", "base64url"));
+  if (kty !== "RSA" || e !== "AQAB" || modulus.length !== 256) {
+    const what = "The key is not of RSA with 2048 bits and exponent 65537.";
+    throw new KeyError("ITC_KEY_INVALID", what, "Make one with openssl genrsa 2048.");
+  }
+  const material = fromHex(AbiCoder.defaultAbiCoder().encode(["bytes", "bytes"], [RSA_EXPONENT, modulus]));
+  return {
+    kind: "rsa2048",
+    material,
+    id: deviceIdOf(material),
+    sign: (digest) => new Uint8Array(sign("sha256", digest, key)),
+  };
+}
+
+/** A device that is an ERC-1271 contract: a wallet that says itself what its signatures are. */
+export function contractKey(contract: string): PublicKey {
+  const material = fromHex(getAddress(contract));
+  return { kind: "erc1271", material, id: deviceIdOf(material) };
 }
 
 /**
- * Whether a signature over 32 bytes is the key's. False, never an error, for bytes that are no signature or no point of the curve.
- * s must be in the lower half, as on chain.
+ * The ERC-7913 signer of a key: the account for secp256k1, `verifier ‖ key` for other kinds.
+ *
+ * @param verifiers The deployment's addresses.
+ */
+export function signerOf(key: PublicKey, verifiers: Verifiers): Uint8Array {
+  switch (key.kind) {
+    case "secp256k1":
+      return fromHex(deviceIdOf(key.material));
+    case "p256":
+      return concat(fromHex(verifiers.P256Verifier), key.material);
+    case "rsa2048":
+      return concat(fromHex(verifiers.RsaVerifier), key.material);
+    case "erc1271":
+      return concat(fromHex(verifiers.Erc1271Verifier), key.material);
+  }
+}
+
+/**
+ * Whether a signature over 32 bytes is the key's. False, never an error, for bytes that are no signature or no key, and for an
+ * ERC-1271 contract, which only the chain can ask. On a curve s must be in the lower half, as on chain.
  */
 export function isSignature(key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
-  const full = concat(UNCOMPRESSED, key.point);
   try {
     // node:crypto hashes what it is given and takes no digest, so each curve has the fastest library that does.
-    return key.kind === "p256"
-      ? signature.length === 64 && p256.verify(signature, digest, full, { prehash: false, lowS: true })
-      : isRecoverable(digest, signature, full);
+    switch (key.kind) {
+      case "secp256k1":
+        return isRecoverable(digest, signature, concat(UNCOMPRESSED, key.material));
+      case "p256": {
+        const options = { prehash: false, lowS: true };
+        return signature.length === 64 && p256.verify(signature, digest, concat(UNCOMPRESSED, key.material), options);
+      }
+      case "rsa2048":
+        return verify("sha256", digest, rsaPublicKey(key.material), signature);
+      case "erc1271":
+        return false;
+    }
   } catch {
     return false;
   }
+}
+
+/** The one spelling that the verifier on chain takes. Errors: whatever malformed bytes cause. */
+function rsaPublicKey(material: Uint8Array): KeyObject {
+  const coder = AbiCoder.defaultAbiCoder();
+  const [e, n]: string[] = coder.decode(["bytes", "bytes"], material);
+  if (e !== RSA_EXPONENT || n?.length !== 514 || coder.encode(["bytes", "bytes"], [e, n]) !== toHex(material)) {
+    throw new TypeError("no RSA-2048 key");
+  }
+  const modulus = Buffer.from(n.slice(2), "hex").toString("base64url");
+  return createPublicKey({ key: { kty: "RSA", e: "AQAB", n: modulus }, format: "jwk" });
 }
 
 /** As ecrecover sees it: v counts, and s is in the lower half. */
@@ -92,6 +160,7 @@ function isRecoverable(digest: Uint8Array, signature: Uint8Array, full: Uint8Arr
 }
 
 const HALF_SECP256K1_ORDER = fromHex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
+const RSA_EXPONENT = "0x010001";
 const UNCOMPRESSED = Uint8Array.of(0x04);
 
 function signSecp256k1(digest: Uint8Array, secret: Uint8Array): Uint8Array {

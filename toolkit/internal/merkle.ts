@@ -80,6 +80,24 @@ export class MerkleTree {
     return { path, siblings };
   }
 
+  /** The proof of many leaves at once, given by ascending place: the nodes that don't follow from them, see `Merkle.climbMany`. */
+  proveMany(places: readonly number[]): Uint8Array[] {
+    if (places.length === 0 || places.some((place, k) => !(place > (places[k - 1] ?? -1) && place < this.size))) {
+      throw new RangeError(`Places must ascend and lie below ${this.size}.`);
+    }
+    const siblings: Uint8Array[] = [];
+    let known = [...places];
+    for (const [height, level] of this.levels.slice(0, -1).entries()) {
+      const here = new Set(known);
+      for (const place of known) {
+        const sibling = place ^ 1;
+        if (!here.has(sibling) && sibling * 32 < level.length) siblings.push(this.at(height, sibling));
+      }
+      known = [...new Set(known.map((place) => place >>> 1))];
+    }
+    return siblings;
+  }
+
   private at(height: number, place: number): Uint8Array {
     const level = this.levels[height] ?? new Uint8Array();
     return level.subarray(place * 32, place * 32 + 32);

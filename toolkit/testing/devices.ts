@@ -1,6 +1,6 @@
 import { contentOf, type Measurement, type SignedReading, saltOf, signReading } from "../anchoring/readings.js";
 import type { Activation, Digests } from "../identity/digests.js";
-import { type DeviceKey, deviceKey, type KeyKind } from "../identity/keys.js";
+import { type CurveKind, type DeviceKey, deviceKey } from "../identity/keys.js";
 import { fromHex } from "../internal/bytes.js";
 import { secretOf } from "./fixture.js";
 
@@ -17,7 +17,7 @@ export class VirtualDevice {
   private sequence = 0n;
 
   /** @param label Names the device within a run; with the seed it fixes the key. */
-  constructor(kind: KeyKind, seed: number, label: string) {
+  constructor(kind: CurveKind, seed: number, label: string) {
     this.key = deviceKey(kind, fromHex(secretOf(seed, `${label}:key`)));
     this.saltSecret = fromHex(secretOf(seed, `${label}:salt`));
   }

@@ -104,7 +104,7 @@ async function activateOne(world: World, fleet: FleetState, { device, owner }: M
   const lot = fleet.lot.idFor(world.account(fleet.spec.issuer).address);
   const deadline = (await world.chain.now()) + ACTIVATION_TIME;
   const signature = device.signActivation(world.digests, { lot, owner: owner.address, deadline });
-  const signer = signerOf(key, world.addresses.P256Verifier);
+  const signer = signerOf(key, world.addresses);
   const { path, siblings } = fleet.lot.prove(key.id);
   const args = [lot, toHex(signer), owner.address, toHex(signature), deadline, path, siblings.map(toHex)];
   const what = key.kind === "p256" ? "activate a device (P-256)" : "activate a device (secp256k1)";

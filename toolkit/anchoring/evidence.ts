@@ -2,7 +2,7 @@ import { getAddress, isHexString } from "ethers";
 import { z } from "zod";
 import { IotchainError } from "../errors.js";
 import type { RegistryDomain } from "../identity/digests.js";
-import { type DeviceId, deviceIdOf, KEY_KINDS, type KeyKind, type PublicKey } from "../identity/keys.js";
+import { type DeviceId, deviceIdOf, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
@@ -36,7 +36,12 @@ const Bundle = z.strictObject({
   chainId: uint(64n),
   registry: address,
   anchor: address,
-  key: z.strictObject({ kind: z.enum(Object.keys(KEY_KINDS) as [KeyKind, ...KeyKind[]]), material: hex() }),
+  key: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("secp256k1"), material: hex(64) }),
+    z.strictObject({ kind: z.literal("p256"), material: hex(64) }),
+    z.strictObject({ kind: z.literal("rsa2048"), material: hex(416) }),
+    z.strictObject({ kind: z.literal("erc1271"), material: hex(20) }),
+  ]),
   reading: z.strictObject({
     device: address,
     sequence: uint(64n),

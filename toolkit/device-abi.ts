@@ -1,21 +1,37 @@
 import type { JsonFragment } from "ethers";
-import { DataAnchor__factory, DeviceRegistry__factory } from "./contracts.js";
+import { Attestations__factory, ClaimDesk__factory, DataAnchor__factory, DeviceRegistry__factory } from "./contracts.js";
 
 /** The functions that devices and gateways call, by contract: all that small firmware needs of an ABI. */
 const DEVICE_FACING = {
   DataAnchor: ["append", "headOf", "peakOf", "rootOf", "verifyEntry"],
   DeviceRegistry: [
     "activate",
+    "activateBatch",
     "activationDigest",
+    "cancelRecovery",
+    "cancelRecoveryDigest",
     "deviceOf",
     "isActive",
     "isValidDeviceSignature",
+    "keyChangeDigest",
+    "keyOf",
     "lotOf",
+    "proveEquivocation",
     "readingDigest",
+    "rotateKey",
+    "standingOf",
+    "userOf",
   ],
+  Attestations: ["attest", "attestFleet", "fleetLeafOf", "fleetResultOf", "relianceOn", "resultOf"],
+  ClaimDesk: ["claim", "claimDigest"],
 } as const;
 
-const ABIS = { DataAnchor: DataAnchor__factory.abi, DeviceRegistry: DeviceRegistry__factory.abi } as const;
+const ABIS = {
+  DataAnchor: DataAnchor__factory.abi,
+  DeviceRegistry: DeviceRegistry__factory.abi,
+  Attestations: Attestations__factory.abi,
+  ClaimDesk: ClaimDesk__factory.abi,
+} as const;
 
 /** A contract of which devices call functions. */
 export type DeviceFacingContract = keyof typeof DEVICE_FACING;

@@ -10,6 +10,7 @@ export interface Addresses {
   readonly ITC: string;
   readonly P256Verifier: string;
   readonly DeviceRegistry: string;
+  readonly Provenance: string;
   readonly DataAnchor: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;

@@ -17,6 +17,7 @@ const Addresses = z.object({
   ITC: address,
   P256Verifier: address,
   DeviceRegistry: address,
+  Provenance: address,
   DataAnchor: address,
   ConsentRegistry: address,
   Analytics: address,

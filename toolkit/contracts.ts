@@ -9,6 +9,7 @@ export type {
   ITC,
   PayoutPool,
   PayoutRoller,
+  Provenance,
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
@@ -20,4 +21,5 @@ export {
   P256Verifier__factory,
   PayoutPool__factory,
   PayoutRoller__factory,
+  Provenance__factory,
 } from "../typechain-types/index.js";

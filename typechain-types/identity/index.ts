@@ -5,5 +5,8 @@
 export type { DeviceRegistry } from './DeviceRegistry.js';
 export type { IDeviceRegistry } from './IDeviceRegistry.js';
 export type { IERC1056 } from './IERC1056.js';
+export type { IProvenance } from './IProvenance.js';
 export type { LotBook } from './LotBook.js';
 export type { P256Verifier } from './P256Verifier.js';
+export type { PartTree } from './PartTree.js';
+export type { Provenance } from './Provenance.js';

@@ -5,5 +5,8 @@
 export { DeviceRegistry__factory } from './DeviceRegistry__factory.js';
 export { IDeviceRegistry__factory } from './IDeviceRegistry__factory.js';
 export { IERC1056__factory } from './IERC1056__factory.js';
+export { IProvenance__factory } from './IProvenance__factory.js';
 export { LotBook__factory } from './LotBook__factory.js';
 export { P256Verifier__factory } from './P256Verifier__factory.js';
+export { PartTree__factory } from './PartTree__factory.js';
+export { Provenance__factory } from './Provenance__factory.js';

@@ -272,26 +272,34 @@ class Builder {
   }
 }
 
-/** What is in a part after its history. */
+/** What is in a part after its history, in which nothing comes out that wasn't in, and nothing goes in twice. */
 function contentsOf(id: PartId, history: readonly PartEvent[]): Set<PartId> {
   const contents = new Set<PartId>();
+  const put = (child: PartId) => {
+    if (contents.has(child)) throw mismatch(id, `${child} goes in twice`);
+    contents.add(child);
+  };
+  const take = (child: PartId) => {
+    if (!contents.delete(child)) throw mismatch(id, `${child} comes out and was never put in`);
+  };
   for (const event of history) {
-    if (event.kind === "design-included") contents.add(event.design);
-    if (event.kind === "assembled" && event.parent === id) contents.add(event.child);
-    if (event.kind === "disassembled" && event.parent === id) contents.delete(event.child);
+    if (event.kind === "design-included") put(event.design);
+    if (event.kind === "assembled" && event.parent === id) put(event.child);
+    if (event.kind === "disassembled" && event.parent === id) take(event.child);
     if (event.kind === "replaced" && event.parent === id) {
-      contents.delete(event.removed);
-      contents.add(event.added);
+      take(event.removed);
+      put(event.added);
     }
   }
   return contents;
 }
 
 /** The contract counts what a node could hide. */
-function checkCounts(id: PartId, { view, handOvers, history }: Said): void {
+function checkCounts(id: PartId, { view, receiver, handOvers, history }: Said): void {
   const count = (...kinds: PartEvent["kind"][]) => BigInt(history.filter(({ kind }) => kinds.includes(kind)).length);
   if (count("claim-refused", "binding-refused") !== view.claims) throw mismatch(id, "wrong claims are missing");
-  if (count("handed-over") !== handOvers) throw mismatch(id, "hand-overs are missing");
+  const arrived = count("accepted", "cancelled") + (receiver === ZeroAddress ? 0n : 1n);
+  if (count("handed-over") !== handOvers || arrived !== handOvers) throw mismatch(id, "hand-overs are missing");
   const ended = count("decommissioned") > 0n;
   if (view.root === id && ended !== (view.state === 3n)) throw mismatch(id, "its end is missing");
 }

@@ -238,6 +238,7 @@ describe("the toolkit's tree of parts", () => {
         "urn:epc:id:sgtin:614141234567.1.a%2Fb!",
         "urn:epc:id:cpi:4012345.AB-12%23.99",
         "urn:epc:id:giai:4012345.radio-core",
+        `urn:epc:id:giai:401234567890.${"%2F".repeat(18)}`,
         "urn:epc:id:gdti:4012345.00001.R1",
         "urn:epc:id:sgln:401234567890..0",
       ])
@@ -252,6 +253,8 @@ describe("the toolkit's tree of parts", () => {
         "urn:epc:id:sgtin:4012345.011122.%2f",
         "urn:epc:id:sgtin:4012345.011122.1\n",
         `urn:epc:id:sgtin:4012345.011122.${"1".repeat(21)}`,
+        `urn:epc:id:giai:401234567890.${"x".repeat(19)}`,
+        `urn:epc:id:cpi:4012345.${"A".repeat(24)}.1`,
         "urn:epc:id:cpi:4012345.ab.1",
         "urn:epc:id:cpi:4012345.AB.01",
         "urn:epc:id:sscc:4012345.0111222555",

@@ -24,11 +24,11 @@ export type EpcScheme = keyof typeof SCHEMES;
 // Serials take GS1's character set 82, of which seven signs stand escaped in a URI. No sign has two spellings: that would be two ids.
 const SIGN = "(?:[!'()*+,\\-.0-9:;=A-Z_a-z]|%2[256F]|%3[CEF])";
 
-// After `urn:epc:id:<scheme>:`; prefix and reference have a fixed number of digits together.
+// After `urn:epc:id:<scheme>:`; prefix and reference together have a fixed number of digits, or 30 signs at most.
 const SCHEMES = {
   sgtin: { form: new RegExp(`^(\\d{6,12})\\.(\\d{1,7})\\.${SIGN}{1,20}$`), digits: 13 },
-  cpi: { form: /^(\d{6,12})\.(?:[0-9A-Z-]|%2[3F]){1,24}\.(?:0|[1-9]\d{0,11})$/, digits: undefined },
-  giai: { form: new RegExp(`^(\\d{6,12})\\.${SIGN}{1,24}$`), digits: undefined },
+  cpi: { form: /^(\d{6,12})\.((?:[0-9A-Z-]|%2[3F]){1,24})\.(?:0|[1-9]\d{0,11})$/, digits: undefined },
+  giai: { form: new RegExp(`^(\\d{6,12})\\.(${SIGN}{1,24})$`), digits: undefined },
   gdti: { form: new RegExp(`^(\\d{6,12})\\.(\\d{0,6})\\.${SIGN}{1,17}$`), digits: 12 },
   sgln: { form: new RegExp(`^(\\d{6,12})\\.(\\d{0,6})\\.${SIGN}{1,20}$`), digits: 12 },
 } as const;
@@ -100,6 +100,7 @@ function parsed(uri: string): Epc | undefined {
   const { form, digits } = SCHEMES[scheme];
   const match = form.exec(rest);
   const [, prefix = "", reference = ""] = match ?? [];
-  if (!match || (digits !== undefined && prefix.length + reference.length !== digits)) return undefined;
+  const length = prefix.length + reference.replace(/%../g, "x").length;
+  if (!match || (digits === undefined ? length > 30 : length !== digits)) return undefined;
   return { scheme, prefix, uri };
 }

@@ -4,6 +4,7 @@ import { PART_RANKS } from "../identity/part-events.js";
 import { type PartNode, partsOf, readProvenance } from "../identity/provenance.js";
 import type { PartState } from "./parts.js";
 import type { ReportPart } from "./report.js";
+import { count } from "./report-format.js";
 import type { StepOf } from "./scenario-schema.js";
 import { ReplayError, type World } from "./world.js";
 
@@ -36,7 +37,7 @@ export async function commission(world: World, step: StepOf<"commission">): Prom
     } else await world.send(maker, "Provenance", "commission", goodArgs(part), `commission a part`);
   }
   world.parts.add(step.parts, parts);
-  return `${parts.length} of rank ${step.rank}`;
+  return count(parts.length, step.rank.replace("-", " "));
 }
 
 /** The custodian of each design licenses chip makers. */
@@ -47,7 +48,7 @@ export async function license(world: World, step: StepOf<"license">): Promise<st
       await world.send(world.account(design.custodian), "Provenance", "setLicence", args, "license a design");
     }
   }
-  return `${step.to.length} makers may include ${step.designs.join(", ")}`;
+  return `${count(step.to.length, "maker")} may include ${step.designs.join(", ")}`;
 }
 
 /** The maker says which registered device each part is. */
@@ -63,22 +64,22 @@ export async function bind(world: World, step: StepOf<"bind">): Promise<string> 
     await world.send(world.account(part.maker), "Provenance", "bindDevice", [part.id, device], "bind a device");
     part.device = device;
   }
-  return `${parts.length} parts carry a registered key`;
+  return `${count(parts.length, "registered key")} in as many parts`;
 }
 
 /** Puts parts together, all into one or one by one; what is left over stays out. */
 export async function assemble(world: World, step: StepOf<"assemble">): Promise<string> {
   const [parts, wholes] = [world.parts.named(step.parts), world.parts.named(step.into)];
-  let count = 0;
+  let put = 0;
   for (const [k, part] of parts.entries()) {
     const whole = wholes.length === 1 ? wholes[0] : wholes[k];
     if (!whole) break;
     const custodian = world.account(world.parts.rootOf(whole).custodian);
     await world.send(custodian, "Provenance", "assemble", [whole.id, part.id], "assemble a part");
     part.parent = whole;
-    count += 1;
+    put += 1;
   }
-  return `${count} parts${count < parts.length ? `, ${parts.length - count} left over` : ""}`;
+  return `${count(put, "part")}${put < parts.length ? `, ${parts.length - put} left over` : ""}`;
 }
 
 /** Takes a part out and puts another in its place. */
@@ -108,7 +109,7 @@ export async function handOver(world: World, step: StepOf<"hand-over">): Promise
     await world.send(receiver, "Provenance", "accept", [part.id, part.handOvers], "accept a part");
     part.custodian = step.to;
   }
-  return `${parts.length} parts, both sides signed`;
+  return `${count(parts.length, "part")}, both sides signed`;
 }
 
 /** Claims serials that are taken. The contract refuses, and shows it. */
@@ -118,7 +119,7 @@ export async function counterfeit(world: World, step: StepOf<"counterfeit">): Pr
     await world.send(world.account(step.by), "Provenance", "commission", goodArgs(part), "claim a taken serial");
     part.claims += 1;
   }
-  return `${parts.length} claims refused and on record`;
+  return `${count(parts.length, "claim")} refused and on record`;
 }
 
 /** The custodian ends parts. */
@@ -126,7 +127,7 @@ export async function decommission(world: World, step: StepOf<"decommission">): 
   const parts = world.parts.named(step.parts);
   for (const part of parts)
     await world.send(world.account(part.custodian), "Provenance", "decommission", [part.id], "decommission a part");
-  return `${parts.length} parts ended`;
+  return `${count(parts.length, "part")} ended`;
 }
 
 /** Reads a tree as a third party, compares it with what was done, and keeps it for the report and as EPCIS. */
@@ -146,7 +147,7 @@ export async function trace(world: World, step: StepOf<"trace">): Promise<string
   const document = epcisDocument(tree, place);
   await world.keepEvidence(`${start.name}.epcis.json`, `${JSON.stringify(document, undefined, 2)}\n`);
   const claims = nodes.reduce((sum, node) => sum + node.claims.length, 0);
-  return `${nodes.length} parts, ${document.epcisBody.eventList.length} EPCIS events, ${claims} wrong claims`;
+  return `${count(nodes.length, "part")}, ${document.epcisBody.eventList.length} EPCIS events, ${count(claims, "wrong claim")}`;
 }
 
 async function claimPrefix(world: World, maker: string, prefix: string): Promise<void> {

@@ -10,6 +10,7 @@ import {
   KeyVerifiers__factory,
   LotProofs__factory,
   P256Verifier__factory,
+  Provenance__factory,
   RsaVerifier__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
@@ -36,6 +37,7 @@ export async function deployIdentity(deployment: Deployment): Promise<void> {
   );
   await deployment.deploy("ClaimDesk", ClaimDesk__factory, registry);
   await deployment.deploy("Attestations", Attestations__factory, registry);
+  await deployment.deploy("Provenance", Provenance__factory, registry);
 }
 
 /** The registry's code, linked with the libraries that hold what it doesn't do often. */

@@ -14,6 +14,7 @@ export interface Addresses {
   readonly DeviceRegistry: string;
   readonly Attestations: string;
   readonly ClaimDesk: string;
+  readonly Provenance: string;
   readonly DataAnchor: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;

@@ -11,6 +11,7 @@ import {
   ITC__factory,
   PayoutPool__factory,
   PayoutRoller__factory,
+  Provenance__factory,
 } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
 
@@ -40,6 +41,7 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),
     itc: ITC__factory.connect(addresses.ITC, operator),
     pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),
+    provenance: Provenance__factory.connect(addresses.Provenance, operator),
     registry: DeviceRegistry__factory.connect(addresses.DeviceRegistry, operator),
     roller: PayoutRoller__factory.connect(addresses.PayoutRoller, operator),
   };

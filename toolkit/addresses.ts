@@ -21,6 +21,7 @@ const Addresses = z.object({
   DeviceRegistry: address,
   Attestations: address,
   ClaimDesk: address,
+  Provenance: address,
   DataAnchor: address,
   ConsentRegistry: address,
   Analytics: address,

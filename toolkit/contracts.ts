@@ -11,6 +11,7 @@ export type {
   ITC,
   PayoutPool,
   PayoutRoller,
+  Provenance,
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
@@ -31,5 +32,6 @@ export {
   P256Verifier__factory,
   PayoutPool__factory,
   PayoutRoller__factory,
+  Provenance__factory,
   RsaVerifier__factory,
 } from "../typechain-types/index.js";

@@ -1,5 +1,10 @@
 import type { JsonFragment } from "ethers";
-import { Attestations__factory, ClaimDesk__factory, DataAnchor__factory, DeviceRegistry__factory } from "./contracts.js";
+import {
+  Attestations__factory,
+  ClaimDesk__factory,
+  DataAnchor__factory,
+  DeviceRegistry__factory,
+} from "./contracts.js";
 
 /** The functions that devices and gateways call, by contract: all that small firmware needs of an ABI. */
 const DEVICE_FACING = {

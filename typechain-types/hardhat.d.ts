@@ -36,11 +36,14 @@ getContractFactory(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegistry__factory>
 getContractFactory(name: 'IERC1056', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC1056__factory>
 getContractFactory(name: 'ILotBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ILotBook__factory>
+getContractFactory(name: 'IProvenance', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProvenance__factory>
 getContractFactory(name: 'KeyCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.KeyCare__factory>
 getContractFactory(name: 'KeyVerifiers', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.KeyVerifiers__factory>
 getContractFactory(name: 'LotBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.LotBook__factory>
 getContractFactory(name: 'LotProofs', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.LotProofs__factory>
 getContractFactory(name: 'P256Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.P256Verifier__factory>
+getContractFactory(name: 'PartTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PartTree__factory>
+getContractFactory(name: 'Provenance', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Provenance__factory>
 getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
@@ -72,11 +75,14 @@ getContractAt(name: 'IDeviceKeys', address: string | ethers.Addressable, signer?
 getContractAt(name: 'IDeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegistry>
 getContractAt(name: 'IERC1056', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC1056>
 getContractAt(name: 'ILotBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ILotBook>
+getContractAt(name: 'IProvenance', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProvenance>
 getContractAt(name: 'KeyCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.KeyCare>
 getContractAt(name: 'KeyVerifiers', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.KeyVerifiers>
 getContractAt(name: 'LotBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.LotBook>
 getContractAt(name: 'LotProofs', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.LotProofs>
 getContractAt(name: 'P256Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.P256Verifier>
+getContractAt(name: 'PartTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PartTree>
+getContractAt(name: 'Provenance', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Provenance>
 getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
@@ -108,11 +114,14 @@ deployContract(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
 deployContract(name: 'ILotBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
+deployContract(name: 'IProvenance', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProvenance>
 deployContract(name: 'KeyCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>
 deployContract(name: 'KeyVerifiers', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyVerifiers>
 deployContract(name: 'LotBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotBook>
 deployContract(name: 'LotProofs', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotProofs>
 deployContract(name: 'P256Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.P256Verifier>
+deployContract(name: 'PartTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
+deployContract(name: 'Provenance', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
@@ -144,11 +153,14 @@ deployContract(name: 'IDeviceKeys', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'IDeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
 deployContract(name: 'ILotBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
+deployContract(name: 'IProvenance', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProvenance>
 deployContract(name: 'KeyCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>
 deployContract(name: 'KeyVerifiers', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyVerifiers>
 deployContract(name: 'LotBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotBook>
 deployContract(name: 'LotProofs', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LotProofs>
 deployContract(name: 'P256Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.P256Verifier>
+deployContract(name: 'PartTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
+deployContract(name: 'Provenance', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>

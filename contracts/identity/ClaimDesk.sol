@@ -104,7 +104,7 @@ contract ClaimDesk is IClaimDesk, EIP712 {
     }
 
     function _checkOwnership(DeviceId device, uint64 offeredAt) private view {
-        (DeviceState state, , , , uint64 ownedSince, , ) = REGISTRY.deviceOf(device);
+        (DeviceState state, uint64 ownedSince) = REGISTRY.tenureOf(device);
         require(state == DeviceState.Active || state == DeviceState.Suspended, ClaimDeskNotClaimable(device, state));
         require(ownedSince <= offeredAt, ClaimDeskOfferedLater(device, ownedSince, offeredAt));
     }

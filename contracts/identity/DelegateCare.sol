@@ -30,6 +30,7 @@ library DelegateCare {
         (uint8 place, uint8 count) = _placeFor(delegates, device, delegateType, account);
         delegates.count = count;
         _count(delegates, 1);
+        store.devices[device].marks |= DeviceStore.HAS_DELEGATES;
         uint16 number = DidLog.numberAfter(store, device);
         delegates.list[place] = DeviceStore.Delegate(delegateType, account, validTo, number);
         DidLog.noteDelegate(store, device, delegateType, account, validTo);
@@ -57,6 +58,7 @@ library DelegateCare {
         DeviceStore.Delegates storage delegates = store.delegates[device];
         uint8 count = delegates.count;
         delegates.count = 0;
+        store.devices[device].marks &= ~DeviceStore.HAS_DELEGATES;
         _count(delegates, count);
         for (uint8 k = 0; k < count; ++k) {
             DeviceStore.Delegate storage delegate = delegates.list[k];

@@ -74,6 +74,8 @@ abstract contract DeviceDids is IERC1056 {
         require(bytes8(name) != KEY_PREFIX && DidLog.isAscii(name), IDeviceRegistry.DeviceRegistryReservedName(name));
         DeviceStore.Attributes storage attributes = _store().attributes[device];
         uint256 previous = DidLog.latest(_store(), device);
+        DeviceStore.Device storage record = _store().devices[device];
+        if (record.marks & DeviceStore.HAS_ATTRIBUTES == 0) record.marks |= DeviceStore.HAS_ATTRIBUTES;
         bytes32 digest = keccak256(abi.encode(attributes.digest, name, keccak256(value), validTo));
         attributes.digest = uint216(uint256(digest));
         attributes.changed = uint40(block.number);

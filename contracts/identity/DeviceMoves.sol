@@ -47,10 +47,10 @@ library DeviceMoves {
         DeviceStore.Device storage record = store.devices[device];
         DeviceState state = record.state;
         DeviceLife.requireState(store, device, state == DeviceState.Retired || state == DeviceState.Revoked);
-        require(!record.bondGone, IDeviceRegistry.DeviceRegistryBondSettled(device));
+        require(record.marks & DeviceStore.BOND_GONE == 0, IDeviceRegistry.DeviceRegistryBondSettled(device));
         uint64 freeAt = record.stateSince + bondDelay;
         require(block.timestamp >= freeAt, IDeviceRegistry.DeviceRegistryBondNotFree(device, freeAt));
-        record.bondGone = true;
+        record.marks |= DeviceStore.BOND_GONE;
     }
 
     /// @dev The caller collects the bond.
@@ -59,7 +59,7 @@ library DeviceMoves {
         DeviceStore.Device storage record = store.devices[device];
         DeviceLife.requireState(store, device, record.state == DeviceState.Suspended);
         require(record.holds & Holds.FAULT != 0, IDeviceRegistry.DeviceRegistryNoFault(device));
-        record.bondGone = false;
+        record.marks &= ~DeviceStore.BOND_GONE;
         DeviceLife.unhold(store, context.lot, device, Holds.FAULT);
     }
 

@@ -201,9 +201,15 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
     }
 
     /// @inheritdoc IDeviceRegistry
+    function tenureOf(DeviceId device) external view returns (DeviceState state, uint64 ownedSince) {
+        DeviceStore.Device storage record = _devices.devices[device];
+        return (record.state, record.ownedSince == 0 ? record.activatedAt : record.ownedSince);
+    }
+
+    /// @inheritdoc IDeviceRegistry
     function standingOf(DeviceId device) external view returns (uint8 holds, uint256 bond) {
         DeviceStore.Device storage record = _devices.devices[device];
-        if (record.state == DeviceState.None || record.bondGone) return (record.holds, 0);
+        if (record.state == DeviceState.None || record.marks & DeviceStore.BOND_GONE != 0) return (record.holds, 0);
         return (record.holds, _bondOf(record.lotNumber));
     }
 
@@ -256,13 +262,14 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
         from = super._update(to, tokenId, auth);
         if (from == address(0)) return from;
         DeviceId device = _deviceOf(tokenId);
-        _devices.devices[device].ownedSince = uint40(block.timestamp);
+        DeviceStore.Device storage record = _devices.devices[device];
+        record.ownedSince = uint40(block.timestamp);
         if (_devices.users[device].account != address(0)) {
             delete _devices.users[device];
             emit UpdateUser(tokenId, address(0), 0);
         }
         if (!DeviceLife.isAlive(_devices, device)) return from;
-        if (_devices.delegates[device].count != 0) DelegateCare.endDelegates(_devices, device);
+        if (record.marks & DeviceStore.HAS_DELEGATES != 0) DelegateCare.endDelegates(_devices, device);
         DidLog.noteOwner(_devices, device, to);
     }
 

@@ -79,7 +79,9 @@ library DidLog {
 
     /// @notice The block of the device's latest change.
     function latest(DeviceStore.Layout storage store, DeviceId device) internal view returns (uint256) {
-        uint40 own = store.devices[device].changed;
+        DeviceStore.Device storage record = store.devices[device];
+        uint40 own = record.changed;
+        if (record.marks & DeviceStore.HAS_ATTRIBUTES == 0) return own;
         uint40 attributes = store.attributes[device].changed;
         return own > attributes ? own : attributes;
     }

@@ -156,6 +156,9 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
             LotId lot
         );
 
+    /// @notice Where the device stands, and since when its present owner has it: what `deviceOf` says, without a look at its lot.
+    function tenureOf(DeviceId device) external view returns (DeviceState state, uint64 ownedSince);
+
     /// @notice Why the device is suspended (see `Holds`), and ITC that is put down for it now.
     function standingOf(DeviceId device) external view returns (uint8 holds, uint256 bond);
 

@@ -161,7 +161,7 @@ library KeyCare {
         DeviceStore.Device storage record = store.devices[device];
         bool retired = record.state == DeviceState.Retired;
         DeviceLife.requireState(store, device, retired || DeviceLife.isAlive(store, device));
-        require(!record.bondGone, IDeviceKeys.DeviceKeysNothingAtStake(device));
+        require(record.marks & DeviceStore.BOND_GONE == 0, IDeviceKeys.DeviceKeysNothingAtStake(device));
         KeyKind kind = _requireKey(store, device, signer);
         for (uint256 k = 0; k < 2; ++k) {
             bytes32 reading = Reading.hash(device, sequence, times[k], schemas[k], contents[k]);
@@ -170,7 +170,7 @@ library KeyCare {
         }
 
         // Effects
-        record.bondGone = true;
+        record.marks |= DeviceStore.BOND_GONE;
         if (retired) return digests;
         KeyBook.drop(store, device, signer);
         DeviceLife.hold(store, context.lot, device, Holds.FAULT | Holds.KEYLESS);

@@ -1,9 +1,8 @@
 import { expect } from "chai";
 import type { Signer } from "ethers";
-import { ClaimTree, signClaim } from "../../toolkit/identity/claims.js";
-import type { DeviceKey } from "../../toolkit/identity/keys.js";
-import { argsOf, boxed, codeOf, type Desk, entryOf, first, openDesk, second, tree } from "./boxes.js";
-import { FAR } from "./fleet.js";
+import { ClaimTree } from "../../toolkit/identity/claims.js";
+import { argsOf, boxed, boxes, codeOf, type Desk, entryOf, first, openDesk, second, tree } from "./boxes.js";
+import { FAR, keyOf } from "./fleet.js";
 
 describe("ClaimDesk", () => {
   let desk: Desk;
@@ -147,34 +146,24 @@ describe("ClaimDesk", () => {
     });
 
     it("takes a suspended device, and no other that isn't active", async () => {
-      const { claimOf, world, parties } = desk;
+      const { claimOf, claim, refused, world, parties, offer } = desk;
       const { buyer, maker } = parties;
-      const stub = await world.ethers.deployContract("StubDevices");
-      const other = world.claims.attach(
-        await (await world.ethers.deployContract("ClaimDesk", [await stub.getAddress()])).getAddress(),
-      ) as typeof world.claims;
-      const place = { chainId: world.chainId, desk: await other.getAddress() };
-      await other.connect(maker).offer(tree.root, FAR);
-      const approving = stub.connect(maker) as typeof stub;
-      await approving.getFunction("setApprovalForAll")(place.desk, true);
-      const attempt = (key: DeviceKey) => {
-        const call = claimOf({ device: key.id }, boxed(key));
-        const signature = signClaim(boxed(key), place, call);
-        return other.claim(key.id, call.from, call.to, call.root, FAR, signature, call.path, [...call.proof]);
-      };
-      const put = (key: DeviceKey, state: number) => stub.getFunction("put")(key.id, maker.address, state);
-      for (const state of [0, 3, 4]) {
-        await put(first, state);
-        await expect(attempt(first))
-          .to.be.revertedWithCustomError(other, "ClaimDeskNotClaimable")
-          .withArgs(first.id, state);
-      }
-      await put(first, 1);
-      await attempt(first);
-      await put(second, 2);
-      await attempt(second);
-      const owners = [await stub.getFunction("ownerOf")(first.id), await stub.getFunction("ownerOf")(second.id)];
-      expect(owners).to.deep.equal([buyer.address, buyer.address]);
+      const registry = world.registry.connect(maker);
+      const third = boxes[2] ?? first;
+      const unknown = keyOf("never activated");
+      const wider = new ClaimTree([...boxes, unknown].map((key) => entryOf(key)));
+      await offer(maker);
+      await offer(maker, wider.root, FAR);
+      await registry.suspend(second.id);
+      await claim(claimOf({ device: second.id }, boxed(second)));
+      expect(await world.registry.ownerOf(second.id)).to.equal(buyer.address);
+      await registry.retire(first.id);
+      await refused(claimOf({ device: first.id }, boxed(first)), "ClaimDeskNotClaimable", first.id, 3n);
+      await registry.revokeDevice((await world.registry.deviceOf(third.id)).lot, third.id);
+      await refused(claimOf({ device: third.id }, boxed(third)), "ClaimDeskNotClaimable", third.id, 4n);
+      await expect(claim(claimOf({ device: unknown.id }, boxed(unknown), wider)))
+        .to.be.revertedWithCustomError(world.claims, "ClaimDeskNotClaimable")
+        .withArgs(unknown.id, 0n);
     });
   });
 

@@ -73,7 +73,7 @@ describe("scenario files", () => {
       "an unknown verb",
       "do: wait, for: 2h",
       "do: dance",
-      /^s\.yaml:20:11: steps\.3\.do: expected one of deploy, register/,
+      /^s\.yaml:20:11: steps\.3\.do: expected one of deploy, register.* decommission, trace/,
     ],
     ["a missing key", "title: Small\n", "", /^s\.yaml:1:1: title/],
     [

@@ -1,7 +1,9 @@
+import { ZeroHash } from "ethers";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
 import { toHex } from "../internal/bytes.js";
 import { leafHash, verify } from "../internal/merkle.js";
+import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
 /** Something that must hold after every step, whatever the scenario does. */
@@ -22,7 +24,8 @@ export interface InvariantRecord {
 }
 
 /** The numbers are those of docs/invariants.md. */
-export function invariants(): Invariant[] {
+export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
+  const hasParts = steps.some((step) => step.do === "commission");
   return [
     itcConserved(),
     bondsCovered(),
@@ -31,6 +34,7 @@ export function invariants(): Invariant[] {
     logsGrow(),
     readingsVerify(),
     ownersAgree(),
+    ...(hasParts ? [partsAgree()] : []),
   ];
 }
 
@@ -183,6 +187,31 @@ function ownersAgree(): Invariant {
       );
       const failure = failures.find((found) => found !== undefined);
       return { checked: fresh.length, ...(failure !== undefined && { failure }) };
+    },
+  };
+}
+
+function partsAgree(): Invariant {
+  return {
+    name: "Parts agree",
+    description: "Each part is where it was put, with who accepted it, and shows each wrong claim of its serial.",
+    async check(world) {
+      const { provenance } = world.contracts;
+      const parts = [...world.parts.all()];
+      const failures = await Promise.all(
+        parts.map(async (part) => {
+          const { parent, custodian, claims } = await provenance.partOf(part.id);
+          const expected = [
+            part.parent?.id ?? ZeroHash,
+            world.account(world.parts.rootOf(part).custodian).address,
+            BigInt(part.claims),
+          ];
+          const right = [parent, custodian, claims].every((found, k) => found === expected[k]);
+          return right ? undefined : `${part.name}: in ${parent}, with ${custodian}, ${claims} wrong claims`;
+        }),
+      );
+      const failure = failures.find((found) => found !== undefined);
+      return { checked: parts.length, ...(failure !== undefined && { failure }) };
     },
   };
 }

@@ -8,6 +8,17 @@ import type { Scenario, Step, StepOf } from "./scenario-schema.js";
 import { record, verify } from "./steps-data.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
 import { claim, finalise, propose, publish, request, roll, wait } from "./steps-money.js";
+import {
+  assemble,
+  bind,
+  commission,
+  counterfeit,
+  decommission,
+  handOver,
+  license,
+  replace,
+  trace,
+} from "./steps-provenance.js";
 import { World } from "./world.js";
 
 /** What a replay tells while it runs. {@link Progress} is one that writes to a terminal. */
@@ -51,6 +62,15 @@ const HANDLERS: Handlers = {
   publish,
   claim,
   verify,
+  commission,
+  license,
+  bind,
+  assemble,
+  replace,
+  "hand-over": handOver,
+  counterfeit,
+  decommission,
+  trace,
 };
 
 /**
@@ -67,7 +87,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
   const world = new World(scenario, options.file, await Chain.connect(provider), (n) => listener.tick(n));
   if (options.keepEvidence) world.keepEvidence = options.keepEvidence;
   if (options.operator) world.setAccount(world.actorOfKind("operator"), options.operator);
-  const list = invariants();
+  const list = invariants(scenario);
   const records: InvariantRecord[] = [];
   const steps: ReportStep[] = [];
   let failure: Report["failure"];

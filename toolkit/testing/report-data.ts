@@ -57,6 +57,7 @@ export async function reportOf(
     analyses: [...world.requests.values()].filter(({ tree }) => tree).map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
+    ...(world.provenance && { provenance: world.provenance }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },
   };
 }

@@ -35,7 +35,7 @@ export function moneyFlow(money: readonly ReportTransfer[]): Markup {
   const height = Math.max(60, ...[...nodes.values()].map((node) => node.y + node.height)) + 12;
   const bands = links.map((link) => band(link, nodes, x));
   const bars = [...nodes.values()].map((node) => bar(node, x(node), links));
-  return html`<svg viewBox="0 -4 ${WIDTH} ${height}" role="img" aria-label="Money flow between ${nodes.size} parties">
+  return html`<svg viewBox="0 -12 ${WIDTH} ${height + 8}" role="img" aria-label="Money flow between ${nodes.size} parties">
     ${bands}${bars}
   </svg>`;
 }

@@ -58,6 +58,10 @@ export function count(value: number, noun: string, plural = `${noun}s`): string 
   return `${formatNumber(value, 0)} ${value === 1 ? noun : plural}`;
 }
 
+function are(value: number): string {
+  return value === 1 ? "was" : "were";
+}
+
 /** The failure's message without the code that it may start with. */
 export function failureMessage({ code, message }: ReportFailure): string {
   return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
@@ -65,18 +69,23 @@ export function failureMessage({ code, message }: ReportFailure): string {
 
 /** What the run came to, in plain words. */
 export function verdictSentence(report: Report): string {
-  const { totals, failure, verification, invariants, analyses } = report;
+  const { totals, failure, verification, invariants, analyses, provenance } = report;
   if (report.verdict === "failed") {
     const broken = invariants.filter((invariant) => !invariant.holds).length;
     const stop = failure === undefined ? "The run came to its end" : `The run stopped at “${failure.step}”`;
     return broken === 0 ? `${stop}.` : `${stop}; ${broken} of ${count(invariants.length, "invariant")} did not hold.`;
   }
-  const parts = [
+  const claims = provenance?.parts.reduce((sum, { claims: refused }) => sum + refused.length, 0) ?? 0;
+  const told: readonly (string | false)[] = [
     `${count(totals.devices, "device")} signed ${count(totals.readings, "reading")}`,
     `${count(totals.batches, "batch", "batches")} went on chain`,
-    `${count(analyses.length, "analysis", "analyses")} paid the owners ${formatItc(totals.itcPaid)} ITC`,
+    provenance !== undefined && `${count(provenance.parts.length, "part")} ${are(provenance.parts.length)} traced`,
+    claims > 0 && `${count(claims, "counterfeit claim")} ${are(claims)} refused`,
+    analyses.length > 0 &&
+      `${count(analyses.length, "analysis", "analyses")} paid the owners ${formatItc(totals.itcPaid)} ITC`,
     `${formatNumber(verification.verified)} of ${formatNumber(verification.sampled)} sampled readings verified ` +
       "from the evidence alone",
   ];
+  const parts = told.filter((part) => part !== false);
   return `${parts.slice(0, -1).join(", ")}, and ${parts.at(-1)}.`;
 }

@@ -14,6 +14,7 @@ import {
 } from "./report-format.js";
 import { type Content, html, type Markup, trusted } from "./report-html.js";
 import { analysisCard, proofPath } from "./report-parts.js";
+import { partTree } from "./report-provenance.js";
 import { STYLE } from "./report-style.js";
 import { meter, table } from "./report-table.js";
 
@@ -24,6 +25,7 @@ export function renderPage(report: Report): string {
   const sections = [
     dataSection(report),
     analysesSection(report),
+    provenanceSection(report),
     moneySection(report),
     stepsSection(report),
     gasSection(report),
@@ -151,6 +153,26 @@ function analysesSection({ analyses }: Report): Markup | undefined {
     "What companies learned",
     "A company puts a reward in escrow and learns one figure over many devices; the owners who agreed share it.",
     html`<div class="cards">${analyses.map(analysisCard)}</div>`,
+  );
+}
+
+function provenanceSection({ provenance }: Report): Markup | undefined {
+  if (provenance === undefined) return undefined;
+  const { of, parts } = provenance;
+  const claims = parts.flatMap(({ name, serial, maker, claims }) =>
+    claims.map((by) => [
+      html`${name}<br /><span class="quiet">made by ${maker}</span>`,
+      html`<code>${serial}</code>`,
+      by,
+    ]),
+  );
+  const words =
+    claims.length === 0 ? "" : ` Refused, and in red: ${count(claims.length, "claim")} of serials that are taken.`;
+  return section(
+    "What it is made of",
+    `${count(parts.length, "part")} in ${of} or once in it, traced to their makers by a third party from the chain alone.${words}`,
+    html`<div class="scroll" role="region" aria-label="Parts" tabindex="0">${partTree(provenance)}</div>
+      ${table("Refused claims", ["Part", "Serial", "Claimed by"], claims)}`,
   );
 }
 

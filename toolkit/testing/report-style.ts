@@ -83,10 +83,19 @@ tr.broken > * { background: var(--bad-wash); }
 .meter i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .band { fill: none; stroke: var(--accent); stroke-opacity: .22; }
 .bar { fill: var(--accent); }
+.part { fill: var(--card); stroke: var(--line); stroke-width: 1.5; }
+.part.gone { stroke: var(--quiet); stroke-dasharray: 5 4; fill: var(--ground); }
+.part.refused { fill: var(--bad-wash); stroke: var(--bad); stroke-dasharray: 5 4; }
+.link { fill: none; stroke: var(--accent); stroke-opacity: .5; stroke-width: 1.5; }
+.link.gone { stroke: var(--quiet); stroke-dasharray: 5 4; }
+.link.refused { stroke: var(--bad); stroke-opacity: 1; stroke-dasharray: 5 4; }
 svg text { fill: currentColor; }
 .scroll text { font-size: 13px; font-weight: 550; }
 .scroll + .scroll { margin-top: 40px; }
 .pair + .scroll, .cards + .scroll { margin-top: 36px; }
+.scroll text.refused { fill: var(--bad); }
+.scroll text.gone { fill: var(--quiet); }
+.scroll text.small { font-size: 12px; font-weight: 400; }
 .scroll text.quiet { fill: var(--ink); font-size: 12px; font-weight: 400; }
 ol.path { list-style: none; margin: 0; padding: 0; counter-reset: path; }
 ol.path li { counter-increment: path; position: relative; padding: 0 0 22px 46px; }

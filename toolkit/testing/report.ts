@@ -27,6 +27,8 @@ export interface Report {
   readonly analyses: readonly ReportAnalysis[];
   readonly money: readonly ReportTransfer[];
   readonly verification: ReportVerification;
+  /** Present when the run has traced parts. */
+  readonly provenance?: ReportProvenance;
   /** `startedAt` is ISO 8601 in UTC, `ms` the whole run in milliseconds. */
   readonly times: { readonly startedAt: string; readonly ms: number };
 }
@@ -177,6 +179,34 @@ export interface ReportVerification {
   readonly bundleBytes: { readonly min: number; readonly mean: number; readonly max: number };
   /** One check, line by line in words. */
   readonly example: readonly string[];
+}
+
+/** A whole with its parts, down to the designs, and what was taken out of it. */
+export interface ReportProvenance {
+  /** The name of the whole. */
+  readonly of: string;
+  readonly parts: readonly ReportPart[];
+}
+
+/** A part; other parts and actors by their names. */
+export interface ReportPart {
+  readonly name: string;
+  /** EPC URI. */
+  readonly serial: string;
+  readonly rank: string;
+  readonly state: string;
+  readonly maker: string;
+  readonly custodian: string;
+  /** The registered device that it is. */
+  readonly device?: string;
+  /** What it is in; a design can be in many chips. */
+  readonly inside: readonly string[];
+  /** What it was in before it was taken out. */
+  readonly formerly: readonly string[];
+  /** Whose claims of its serial were refused. */
+  readonly claims: readonly string[];
+  /** How often it changed hands by itself. */
+  readonly handOvers: number;
 }
 
 /**

@@ -77,11 +77,13 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
   const problems: ReferenceProblem[] = [];
   const requested = new Set<string>();
   const enrolled = new Set<string>();
+  const made = new Map<string, number>();
   scenario.steps.forEach((step, k) => {
     const path = ["steps", k];
     if (k === 0 && step.do !== "deploy") problems.push({ path, message: `${step.do} comes first, expected deploy` });
     if (k > 0 && step.do === "deploy") problems.push({ path, message: "deploy comes again, expected it once, first" });
     problems.push(...actorReferences(scenario, step, path), ...fleetReferences(scenario, step, path, enrolled));
+    problems.push(...partReferences(step, path, made));
     if (step.do === "request") {
       if (requested.has(step.request)) {
         problems.push({
@@ -127,7 +129,9 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
   if (step.do === "register") for (const issuer of step.issuers) check("issuers", issuer, ["issuer"]);
   if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
   if (step.do === "request") check("company", step.company, ["company"]);
-  if (step.do === "verify") check("by", step.by, ["verifier"]);
+  problems.push(...makerReferences(scenario, step, path));
+  if (step.do === "verify" || step.do === "trace") check("by", step.by, ["verifier"]);
+  else if (step.do === "replace" || step.do === "commission" || step.do === "counterfeit") return problems;
   else if ("by" in step && step.by !== undefined)
     check("by", step.by, ["aggregator", "company", "gateway", "operator"]);
   return problems;
@@ -153,6 +157,63 @@ function fleetReferences(
       ? []
       : [{ path: here, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
   });
+}
+
+/** Who makes and receives parts: makers of goods are issuers. */
+function makerReferences(scenario: Scenario, step: Step, path: readonly PropertyKey[]): ReferenceProblem[] {
+  const issuer = (key: string, name: string) => wrongActor(scenario, name, ["issuer"], [...path, key]);
+  switch (step.do) {
+    case "commission":
+      if (step.rank !== "installation") return issuer("by", step.by);
+      return missing(step.by, scenario.actors, "actor", [...path, "by"]);
+    case "counterfeit":
+      return issuer("by", step.by);
+    case "license":
+      return step.to.flatMap((name) => issuer("to", name));
+    case "hand-over":
+      return missing(step.to, scenario.actors, "actor", [...path, "to"]);
+    case "bind":
+      return missing(step.fleet, scenario.fleets, "fleet", [...path, "fleet"]);
+    default:
+      return [];
+  }
+}
+
+/** Parts are commissioned before they are named, under a name of their own. */
+function partReferences(step: Step, path: readonly PropertyKey[], made: Map<string, number>): ReferenceProblem[] {
+  const unknown = (key: string, name: string): ReferenceProblem[] => {
+    const [, group = "", number = ""] = /^(.+)-(\d+)$/.exec(name) ?? [];
+    const known = made.has(name) || (Number(number) >= 1 && Number(number) <= (made.get(group) ?? 0));
+    return known ? [] : [{ path: [...path, key], message: `no part ${name} yet, expected ${listed(made.keys())}` }];
+  };
+  switch (step.do) {
+    case "commission": {
+      const designs = (step.designs ?? []).flatMap((name) => unknown("designs", name));
+      if (made.has(step.parts)) {
+        const message = `parts ${step.parts} are commissioned twice, expected a new name`;
+        return [...designs, { path: [...path, "parts"], message }];
+      }
+      made.set(step.parts, step.count);
+      const isOne = step.count === 1 || step.epc.includes("{n}");
+      const message = "one EPC for many parts, expected {n} in it";
+      return isOne ? designs : [...designs, { path: [...path, "epc"], message }];
+    }
+    case "license":
+      return step.designs.flatMap((name) => unknown("designs", name));
+    case "bind":
+    case "hand-over":
+    case "counterfeit":
+    case "decommission":
+      return unknown("parts", step.parts);
+    case "assemble":
+      return [...unknown("parts", step.parts), ...unknown("into", step.into)];
+    case "replace":
+      return [...unknown("part", step.part), ...unknown("by", step.by)];
+    case "trace":
+      return unknown("part", step.part);
+    default:
+      return [];
+  }
 }
 
 function wrongActor(

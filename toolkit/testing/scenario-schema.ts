@@ -1,5 +1,6 @@
 import { parseEther } from "ethers";
 import { z } from "zod";
+import { EpcUri } from "../identity/epc.js";
 
 const NAME = /^[a-z][a-z0-9-]*$/;
 const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
@@ -29,7 +30,7 @@ const instant = z
 const positive = z.int("expected a whole number").min(1, "expected 1 or more");
 
 const Actor = z.strictObject({
-  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier"]),
+  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer"]),
   /** More than one makes a group that acts as one name. */
   count: positive.max(10_000).default(1),
   /** ITC that the operator hands out to each at the start. */
@@ -78,13 +79,25 @@ const Fleet = z.strictObject({
   count: positive.optional(),
 });
 
+/** One part, such as `chip-3`, or all that were commissioned as `chip`. */
+const parts = name.describe("A name of parts, or one of them by its number");
+
+/** The EPC of each part, by its number. */
+const epc = z
+  .string()
+  .refine((text) => EpcUri.safeParse(text.replace("{n}", "1")).success, {
+    error: "expected an EPC URI in which {n} stands for the part's number, such as urn:epc:id:sgtin:4012345.011122.{n}",
+  })
+  .describe("An EPC URI in which {n} stands for the part's number");
+
 const names = z.array(name).min(1, "expected at least one name");
 const label = z.string().min(1).max(80).optional();
 const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
   z.strictObject({ do: z.literal(verb), name: label, ...shape });
 
 const VERBS =
-  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify";
+  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify, " +
+  "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace";
 const Step = z.discriminatedUnion(
   "do",
   [
@@ -115,6 +128,25 @@ const Step = z.discriminatedUnion(
     step("publish", { by: name }),
     step("claim", { owners: name, by: name.optional() }),
     step("verify", { by: name, sample: positive }),
+    step("commission", {
+      by: name,
+      /** What the parts are called: `chip` makes chip-1, chip-2 and so on. */
+      parts: name.refine((text) => !/-\d+$/.test(text), "expected a name without a number at its end"),
+      rank: z.enum(["ip-block", "chip", "module", "device", "installation"]),
+      epc,
+      count: positive.max(1000).default(1),
+      designs: names.optional(),
+    }),
+    step("license", { designs: names, to: names }),
+    step("bind", { parts, fleet: name }),
+    /** All into one, or the first into the first, the second into the second and so on; what is left over stays out. */
+    step("assemble", { parts, into: parts }),
+    step("replace", { part: parts, by: parts }),
+    step("hand-over", { parts, to: name }),
+    /** Claims the serials of parts that are there. */
+    step("counterfeit", { by: name, parts }),
+    step("decommission", { parts }),
+    step("trace", { by: name, part: parts }),
   ],
   {
     error: `expected one of ${VERBS}`,

@@ -12,6 +12,8 @@ import { type Account, accountOf, type Call, type Chain, type Receipt } from "./
 import type { Measured, VirtualDevice } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import { Ledger } from "./ledger.js";
+import { PartBook } from "./parts.js";
+import type { ReportProvenance } from "./report.js";
 import type { ActorKind, Fleet, Scenario, Source } from "./scenario-schema.js";
 import type { DeviceSeries } from "./sources.js";
 
@@ -84,6 +86,7 @@ const interfaces = {
   ITC: bindings.ITC__factory.createInterface(),
   PayoutPool: bindings.PayoutPool__factory.createInterface(),
   PayoutRoller: bindings.PayoutRoller__factory.createInterface(),
+  Provenance: bindings.Provenance__factory.createInterface(),
 };
 
 /** The contracts that a replay reads, bound to its chain. */
@@ -93,6 +96,7 @@ export interface Contracts {
   readonly consents: bindings.ConsentRegistry;
   readonly itc: bindings.ITC;
   readonly pool: bindings.PayoutPool;
+  readonly provenance: bindings.Provenance;
   readonly registry: bindings.DeviceRegistry;
 }
 
@@ -107,6 +111,9 @@ export class World {
   readonly anchored: Anchored[] = [];
   readonly requests = new Map<string, RequestState>();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
+  readonly parts = new PartBook();
+  /** What a trace of parts has found. */
+  provenance: ReportProvenance | undefined;
   /** Is handed each bundle that is checked. */
   keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
   /** ITC that each account has earned in all published epochs. */
@@ -158,6 +165,7 @@ export class World {
       consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
       itc: bindings.ITC__factory.connect(addresses.ITC, reader),
       pool: bindings.PayoutPool__factory.connect(addresses.PayoutPool, reader),
+      provenance: bindings.Provenance__factory.connect(addresses.Provenance, reader),
       registry: bindings.DeviceRegistry__factory.connect(addresses.DeviceRegistry, reader),
     };
     this.deployed = { addresses, digests, contracts };

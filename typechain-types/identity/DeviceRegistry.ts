@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addDelegate" | "addKeyKind" | "approve" | "attributesOf" | "authority" | "balanceOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "changeOwner" | "changed" | "completeRecovery" | "delegatesOf" | "deviceOf" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeAttribute" | "revokeDelegate" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAttribute" | "setAuthority" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "supportsInterface" | "suspend" | "symbol" | "tokenURI" | "transferFrom" | "userExpires" | "userOf" | "validDelegate"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addDelegate" | "addKeyKind" | "approve" | "attributesOf" | "authority" | "balanceOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "changeOwner" | "changed" | "completeRecovery" | "delegatesOf" | "deviceOf" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeAttribute" | "revokeDelegate" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAttribute" | "setAuthority" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "supportsInterface" | "suspend" | "symbol" | "tenureOf" | "tokenURI" | "transferFrom" | "userExpires" | "userOf" | "validDelegate"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Approval" | "ApprovalForAll" | "AssuranceStated" | "AuthorityUpdated" | "BondMoved" | "DIDAttributeChanged" | "DIDDelegateChanged" | "DIDOwnerChanged" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EIP712DomainChanged" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "Transfer" | "UpdateUser"): EventFragment;
 
@@ -80,6 +80,7 @@ encodeFunctionData(functionFragment: 'stateAssurance', values: [AddressLike, Big
 encodeFunctionData(functionFragment: 'supportsInterface', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'suspend', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'symbol', values?: undefined): string;
+encodeFunctionData(functionFragment: 'tenureOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'tokenURI', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'transferFrom', values: [AddressLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'userExpires', values: [BigNumberish]): string;
@@ -155,6 +156,7 @@ decodeFunctionResult(functionFragment: 'stateAssurance', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'supportsInterface', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'suspend', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'symbol', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'tenureOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'tokenURI', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'transferFrom', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'userExpires', data: BytesLike): Result;
@@ -1073,6 +1075,14 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
+    tenureOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
+      'view'
+    >
+    
+
+    
     tokenURI: TypedContractMethod<
       [tokenId: BigNumberish, ],
       [string],
@@ -1458,6 +1468,11 @@ getFunction(nameOrSignature: 'suspend'): TypedContractMethod<
 getFunction(nameOrSignature: 'symbol'): TypedContractMethod<
       [],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'tenureOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
       'view'
     >;
 getFunction(nameOrSignature: 'tokenURI'): TypedContractMethod<

@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "userExpires" | "userOf"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "tenureOf" | "userExpires" | "userOf"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AssuranceStated" | "BondMoved" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "UpdateUser"): EventFragment;
 
@@ -57,6 +57,7 @@ encodeFunctionData(functionFragment: 'spendPool', values: [AddressLike, BigNumbe
 encodeFunctionData(functionFragment: 'standingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateAssurance', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'suspend', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'tenureOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'userExpires', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'userOf', values: [BigNumberish]): string;
 
@@ -106,6 +107,7 @@ decodeFunctionResult(functionFragment: 'spendPool', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'standingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'stateAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'suspend', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'tenureOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'userExpires', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
   }
@@ -741,6 +743,14 @@ decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
     
 
     
+    tenureOf: TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
+      'view'
+    >
+    
+
+    
     userExpires: TypedContractMethod<
       [tokenId: BigNumberish, ],
       [bigint],
@@ -988,6 +998,11 @@ getFunction(nameOrSignature: 'suspend'): TypedContractMethod<
       [device: AddressLike, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'tenureOf'): TypedContractMethod<
+      [device: AddressLike, ],
+      [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
+      'view'
     >;
 getFunction(nameOrSignature: 'userExpires'): TypedContractMethod<
       [tokenId: BigNumberish, ],

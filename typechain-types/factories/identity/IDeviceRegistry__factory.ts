@@ -2156,6 +2156,30 @@
   {
     "inputs": [
       {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "tenureOf",
+    "outputs": [
+      {
+        "internalType": "enum DeviceState",
+        "name": "state",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint64",
+        "name": "ownedSince",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "tokenId",
         "type": "uint256"

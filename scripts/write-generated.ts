@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
 import { DEVICE_FACING_CONTRACTS, deviceAbiOf } from "../toolkit/device-abi.js";
 import { scenarioJsonSchema } from "../toolkit/testing/scenario-schema.js";
 
@@ -7,7 +8,8 @@ import { scenarioJsonSchema } from "../toolkit/testing/scenario-schema.js";
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 async function write(path: string, value: object): Promise<void> {
-  await writeFile(root + path, `${JSON.stringify(value, undefined, 2)}\n`);
+  const options = await resolveConfig(root + path);
+  await writeFile(root + path, await format(JSON.stringify(value), { ...options, parser: "json" }));
   console.log(`wrote ${path}`);
 }
 

@@ -29,12 +29,14 @@ getContractFactory(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceMetadata__factory>
 getContractFactory(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceMoves__factory>
 getContractFactory(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegistry__factory>
+getContractFactory(name: 'DeviceUsers', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceUsers__factory>
 getContractFactory(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Erc1271Verifier__factory>
 getContractFactory(name: 'IAttestations', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestations__factory>
 getContractFactory(name: 'IClaimDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimDesk__factory>
 getContractFactory(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceKeys__factory>
 getContractFactory(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegistry__factory>
 getContractFactory(name: 'IERC1056', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC1056__factory>
+getContractFactory(name: 'IERC4907', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC4907__factory>
 getContractFactory(name: 'ILotBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ILotBook__factory>
 getContractFactory(name: 'IProvenance', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProvenance__factory>
 getContractFactory(name: 'KeyCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.KeyCare__factory>
@@ -68,12 +70,14 @@ getContractAt(name: 'DeviceKeys', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'DeviceMetadata', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceMetadata>
 getContractAt(name: 'DeviceMoves', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceMoves>
 getContractAt(name: 'DeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegistry>
+getContractAt(name: 'DeviceUsers', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceUsers>
 getContractAt(name: 'Erc1271Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Erc1271Verifier>
 getContractAt(name: 'IAttestations', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestations>
 getContractAt(name: 'IClaimDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimDesk>
 getContractAt(name: 'IDeviceKeys', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceKeys>
 getContractAt(name: 'IDeviceRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegistry>
 getContractAt(name: 'IERC1056', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC1056>
+getContractAt(name: 'IERC4907', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC4907>
 getContractAt(name: 'ILotBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ILotBook>
 getContractAt(name: 'IProvenance', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProvenance>
 getContractAt(name: 'KeyCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.KeyCare>
@@ -107,12 +111,14 @@ deployContract(name: 'DeviceKeys', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'DeviceMetadata', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMetadata>
 deployContract(name: 'DeviceMoves', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
+deployContract(name: 'DeviceUsers', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceUsers>
 deployContract(name: 'Erc1271Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
 deployContract(name: 'IAttestations', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestations>
 deployContract(name: 'IClaimDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimDesk>
 deployContract(name: 'IDeviceKeys', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
+deployContract(name: 'IERC4907', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC4907>
 deployContract(name: 'ILotBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
 deployContract(name: 'IProvenance', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProvenance>
 deployContract(name: 'KeyCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>
@@ -146,12 +152,14 @@ deployContract(name: 'DeviceKeys', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'DeviceMetadata', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMetadata>
 deployContract(name: 'DeviceMoves', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceMoves>
 deployContract(name: 'DeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegistry>
+deployContract(name: 'DeviceUsers', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceUsers>
 deployContract(name: 'Erc1271Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Erc1271Verifier>
 deployContract(name: 'IAttestations', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestations>
 deployContract(name: 'IClaimDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimDesk>
 deployContract(name: 'IDeviceKeys', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceKeys>
 deployContract(name: 'IDeviceRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegistry>
 deployContract(name: 'IERC1056', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC1056>
+deployContract(name: 'IERC4907', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC4907>
 deployContract(name: 'ILotBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ILotBook>
 deployContract(name: 'IProvenance', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProvenance>
 deployContract(name: 'KeyCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.KeyCare>

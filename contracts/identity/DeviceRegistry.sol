@@ -14,8 +14,10 @@ import {DeviceMoves} from "./DeviceMoves.sol";
 import {DeviceSigner} from "./DeviceSigner.sol";
 import {DeviceStore} from "./DeviceStore.sol";
 import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
+import {DeviceUsers} from "./DeviceUsers.sol";
 import {DidLog} from "./DidLog.sol";
 import {IDeviceKeys} from "./IDeviceKeys.sol";
+import {IERC4907} from "./IERC4907.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 import {KeyCare} from "./KeyCare.sol";
 import {LotBook} from "./LotBook.sol";
@@ -23,12 +25,10 @@ import {LotProofs} from "./LotProofs.sol";
 
 /// @title Devices: from activation to retirement
 /// @dev Left out on purpose: pause and upgrade (firmware pins this address), and any way for an administrator to touch a device.
-contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC721 {
+contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, DeviceUsers, IDeviceRegistry, ERC721 {
     bytes32 private constant ACTIVATION_TYPEHASH = keccak256(
         "Activation(address device,bytes32 lot,address owner,uint64 deadline)"
     );
-    bytes4 private constant ERC4907_ID = 0xad092b5c;
-
     uint64 private immutable BOND_DELAY;
 
     mapping(LotId lot => mapping(DeviceId device => bool)) private _revokedInLot;
@@ -154,26 +154,6 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
     }
 
     /// @inheritdoc IDeviceRegistry
-    function setUser(uint256 tokenId, address user, uint64 expires) external {
-        _checkAuthorized(_requireOwned(tokenId), msg.sender, tokenId);
-        _devices.users[_deviceOf(tokenId)] = DeviceStore.User(user, expires);
-        emit UpdateUser(tokenId, user, expires);
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function userOf(uint256 tokenId) external view returns (address) {
-        DeviceId device = _deviceOf(tokenId);
-        DeviceStore.User storage user = _devices.users[device];
-        if (user.expires < block.timestamp || _devices.devices[device].state != DeviceState.Active) return address(0);
-        return user.account;
-    }
-
-    /// @inheritdoc IDeviceRegistry
-    function userExpires(uint256 tokenId) external view returns (uint256) {
-        return _devices.users[_deviceOf(tokenId)].expires;
-    }
-
-    /// @inheritdoc IDeviceRegistry
     function deviceOf(
         DeviceId device
     )
@@ -247,7 +227,7 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
 
     /// @inheritdoc ERC721
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
-        return interfaceId == ERC4907_ID || super.supportsInterface(interfaceId);
+        return interfaceId == type(IERC4907).interfaceId || super.supportsInterface(interfaceId);
     }
 
     /// @inheritdoc ERC721
@@ -264,10 +244,7 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
         DeviceId device = _deviceOf(tokenId);
         DeviceStore.Device storage record = _devices.devices[device];
         record.ownedSince = uint40(block.timestamp);
-        if (_devices.users[device].account != address(0)) {
-            delete _devices.users[device];
-            emit UpdateUser(tokenId, address(0), 0);
-        }
+        _endUse(tokenId, device);
         if (!DeviceLife.isAlive(_devices, device)) return from;
         if (record.marks & DeviceStore.HAS_DELEGATES != 0) DelegateCare.endDelegates(_devices, device);
         DidLog.noteOwner(_devices, device, to);
@@ -281,7 +258,11 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, IDeviceRegistry, ERC
         return _slashBond(_devices.devices[device].lotNumber, msg.sender);
     }
 
-    function _store() internal view override(DeviceKeys, DeviceDids) returns (DeviceStore.Layout storage) {
+    function _requireMayLend(uint256 tokenId) internal view override {
+        _checkAuthorized(_requireOwned(tokenId), msg.sender, tokenId);
+    }
+
+    function _store() internal view override(DeviceKeys, DeviceDids, DeviceUsers) returns (DeviceStore.Layout storage) {
         return _devices;
     }
 

@@ -6,11 +6,6 @@ import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
 /// @title What the registry keeps of devices
 /// @dev One struct, handed as a storage pointer to the registry's parts and to the libraries that it is linked with.
 library DeviceStore {
-    /// @dev What `Device.marks` says, bit by bit. The last two spare a look at slots that most devices never use.
-    uint8 internal constant BOND_GONE = 1;
-    uint8 internal constant HAS_DELEGATES = 2;
-    uint8 internal constant HAS_ATTRIBUTES = 4;
-
     /// @dev One slot, full. No key: the id commits to the first one.
     ///      `ownedSince` and `stateSince` are 0 while they are `activatedAt`.
     ///      `keyEvents` counts the ERC-1056 events about keys after the first; it is the nonce of key changes.
@@ -86,4 +81,9 @@ library DeviceStore {
         mapping(address verifier => KeyKind) kindOf;
         uint8 kindCount;
     }
+
+    /// @dev What `Device.marks` says, bit by bit. The last two spare a look at slots that most devices never use.
+    uint8 internal constant BOND_GONE = 1;
+    uint8 internal constant HAS_DELEGATES = 2;
+    uint8 internal constant HAS_ATTRIBUTES = 4;
 }

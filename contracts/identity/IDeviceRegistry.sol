@@ -27,8 +27,6 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     event BondMoved(address indexed issuer, DeviceId indexed device, uint256 bond, bool returned);
     /// @notice How this device keeps its key, in the issuer's word; the lot's assurance remains a ceiling.
     event AssuranceStated(LotId indexed lot, DeviceId indexed device, uint8 assurance);
-    /// @notice ERC-4907: who may use the device, until when.
-    event UpdateUser(uint256 indexed tokenId, address indexed user, uint64 expires);
 
     error DeviceRegistryLotFull(LotId lot, uint64 size);
     error DeviceRegistryInvalidProof(DeviceId device, LotId lot);
@@ -122,16 +120,6 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice States how one device keeps its key, up to its lot's assurance. Only the issuer.
     /// Errors: DeviceRegistryWrongState, DeviceRegistryNotAllowed, DeviceRegistryAssuranceTooHigh. Event: AssuranceStated.
     function stateAssurance(DeviceId device, uint8 assurance) external;
-
-    /// @notice ERC-4907: lends the device to a user until `expires`. Its owner, or an account approved for the token. A transfer ends it.
-    /// Errors: ERC721NonexistentToken, ERC721InsufficientApproval. Event: UpdateUser.
-    function setUser(uint256 tokenId, address user, uint64 expires) external;
-
-    /// @notice ERC-4907: who may use the device now; 0 if nobody, or if it isn't active.
-    function userOf(uint256 tokenId) external view returns (address);
-
-    /// @notice ERC-4907: until when the last grant runs or ran.
-    function userExpires(uint256 tokenId) external view returns (uint256);
 
     /// @notice A device. All zero if it was never activated.
     /// @return state Where it stands.

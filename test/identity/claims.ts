@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Signer } from "ethers";
 import { ClaimTree } from "../../toolkit/identity/claims.js";
+import type { DeviceKey } from "../../toolkit/identity/keys.js";
 import { argsOf, boxed, boxes, codeOf, type Desk, entryOf, first, openDesk, second, tree } from "./boxes.js";
 import { FAR, keyOf } from "./fleet.js";
 

@@ -7,9 +7,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "tenureOf" | "userExpires" | "userOf"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "tenureOf"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AssuranceStated" | "BondMoved" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "UpdateUser"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AssuranceStated" | "BondMoved" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested"): EventFragment;
 
     encodeFunctionData(functionFragment: 'activate', values: [BytesLike, BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'activateBatch', values: [BytesLike, BigNumberish, BytesLike[], AddressLike[], BytesLike[], BigNumberish[], BigNumberish, BytesLike[]]): string;
@@ -52,14 +52,11 @@ encodeFunctionData(functionFragment: 'revokeKey', values: [AddressLike, BytesLik
 encodeFunctionData(functionFragment: 'revokeLot', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'rotateKey', values: [AddressLike, BytesLike, BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'setMinimumBond', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'setUser', values: [BigNumberish, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'spendPool', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'standingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateAssurance', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'suspend', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'tenureOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'userExpires', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'userOf', values: [BigNumberish]): string;
 
     decodeFunctionResult(functionFragment: 'activate', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'activateBatch', data: BytesLike): Result;
@@ -102,14 +99,11 @@ decodeFunctionResult(functionFragment: 'revokeKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revokeLot', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rotateKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setMinimumBond', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'setUser', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'spendPool', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'standingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'stateAssurance', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'suspend', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'tenureOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'userExpires', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
   }
 
   
@@ -321,18 +315,6 @@ decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
       export type InputTuple = [owner: AddressLike, device: AddressLike, signer: BytesLike, readyAt: BigNumberish];
       export type OutputTuple = [owner: string, device: string, signer: string, readyAt: bigint];
       export interface OutputObject {owner: string, device: string, signer: string, readyAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace UpdateUserEvent {
-      export type InputTuple = [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish];
-      export type OutputTuple = [tokenId: bigint, user: string, expires: bigint];
-      export interface OutputObject {tokenId: bigint, user: string, expires: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -703,14 +685,6 @@ decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
     
 
     
-    setUser: TypedContractMethod<
-      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     spendPool: TypedContractMethod<
       [to: AddressLike, amount: BigNumberish, ],
       [void],
@@ -746,22 +720,6 @@ decodeFunctionResult(functionFragment: 'userOf', data: BytesLike): Result;
     tenureOf: TypedContractMethod<
       [device: AddressLike, ],
       [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
-      'view'
-    >
-    
-
-    
-    userExpires: TypedContractMethod<
-      [tokenId: BigNumberish, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    userOf: TypedContractMethod<
-      [tokenId: BigNumberish, ],
-      [string],
       'view'
     >
     
@@ -974,11 +932,6 @@ getFunction(nameOrSignature: 'setMinimumBond'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'setUser'): TypedContractMethod<
-      [tokenId: BigNumberish, user: AddressLike, expires: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'spendPool'): TypedContractMethod<
       [to: AddressLike, amount: BigNumberish, ],
       [void],
@@ -1004,16 +957,6 @@ getFunction(nameOrSignature: 'tenureOf'): TypedContractMethod<
       [[bigint, bigint] & {state: bigint, ownedSince: bigint }],
       'view'
     >;
-getFunction(nameOrSignature: 'userExpires'): TypedContractMethod<
-      [tokenId: BigNumberish, ],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'userOf'): TypedContractMethod<
-      [tokenId: BigNumberish, ],
-      [string],
-      'view'
-    >;
 
     getEvent(key: 'AssuranceStated'): TypedContractEvent<AssuranceStatedEvent.InputTuple, AssuranceStatedEvent.OutputTuple, AssuranceStatedEvent.OutputObject>;
 getEvent(key: 'BondMoved'): TypedContractEvent<BondMovedEvent.InputTuple, BondMovedEvent.OutputTuple, BondMovedEvent.OutputObject>;
@@ -1033,7 +976,6 @@ getEvent(key: 'MinimumBondSet'): TypedContractEvent<MinimumBondSetEvent.InputTup
 getEvent(key: 'PoolSpent'): TypedContractEvent<PoolSpentEvent.InputTuple, PoolSpentEvent.OutputTuple, PoolSpentEvent.OutputObject>;
 getEvent(key: 'RecoveryCancelled'): TypedContractEvent<RecoveryCancelledEvent.InputTuple, RecoveryCancelledEvent.OutputTuple, RecoveryCancelledEvent.OutputObject>;
 getEvent(key: 'RecoveryRequested'): TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
-getEvent(key: 'UpdateUser'): TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
 
     filters: {
       
@@ -1107,10 +1049,6 @@ getEvent(key: 'UpdateUser'): TypedContractEvent<UpdateUserEvent.InputTuple, Upda
 
       'RecoveryRequested(address,address,bytes,uint64)': TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
       RecoveryRequested: TypedContractEvent<RecoveryRequestedEvent.InputTuple, RecoveryRequestedEvent.OutputTuple, RecoveryRequestedEvent.OutputObject>;
-    
-
-      'UpdateUser(uint256,address,uint64)': TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
-      UpdateUser: TypedContractEvent<UpdateUserEvent.InputTuple, UpdateUserEvent.OutputTuple, UpdateUserEvent.OutputObject>;
     
     };
   }

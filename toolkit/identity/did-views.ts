@@ -1,4 +1,4 @@
-import { AbiCoder, type ContractRunner, getAddress, type Provider, ZeroAddress } from "ethers";
+import { AbiCoder, type ContractRunner, getAddress, type LogDescription, type Provider, ZeroAddress } from "ethers";
 import { DeviceRegistry__factory } from "../contracts.js";
 import { concat, fromHex, keccak256, sameBytes, toHex, uintBytes, word } from "../internal/bytes.js";
 import {
@@ -68,7 +68,7 @@ const KEY_HASH_BYTES = 30;
 const RSA_PREFIX = fromHex("3082010a0282010100");
 const RSA_SUFFIX = fromHex("0203010001");
 
-/** Longest history that is read; a node that serves more is not believed. */
+/** Longest history that is read unless told otherwise; a node that serves more is not believed. */
 const MAX_CHANGES = 10_000;
 
 /**
@@ -118,12 +118,18 @@ export async function documentFromViews(
  * What the device or its owner keeps for {@link documentFromViews}: reads all attribute changes from the chain of ERC-1056 events. The node
  * may lie or forget: what it serves must be a chain, and its attributes those to which the registry has committed.
  *
- * @param signer The ERC-7913 signer of the present key, see `signerOf`.
+ * @param signer The ERC-7913 signer of the present key, see `signerOf`; empty if none holds.
+ * @param mostChanges How long a history is read.
  * @returns Errors: ITC_DID_HISTORY, ITC_DID_ATTRIBUTES, ITC_DID_NO_NODE.
  */
-export async function presentationOf(registry: DidViews, device: string, signer: Uint8Array): Promise<Presented> {
+export async function presentationOf(
+  registry: DidViews,
+  device: string,
+  signer: Uint8Array,
+  mostChanges = MAX_CHANGES,
+): Promise<Presented> {
   const at = { blockTag: await providerOf(registry).getBlockNumber() };
-  const changes = await changesOf(registry, device, at.blockTag);
+  const changes = await changesOf(registry, device, at.blockTag, mostChanges);
   const attributes = changes.flatMap(({ change }) => {
     // The device's own keys are attributes too, in a section that owners can't write to.
     if (change.kind !== "attribute" || textOf(change.name)?.startsWith("did/pub/")) return [];
@@ -152,10 +158,12 @@ export async function changesOf(
   registry: Pick<DidViews, "runner" | "getAddress" | "changed">,
   device: string,
   blockTag: number,
+  mostChanges = MAX_CHANGES,
 ): Promise<readonly { readonly block: number; readonly change: DidChange }[]> {
   const [provider, address] = [providerOf(registry), await registry.getAddress()];
   const topics = [null, toHex(word(fromHex(device)))];
-  const changes: { block: number; change: DidChange }[] = [];
+  const blocks: { block: number; change: DidChange }[][] = [];
+  let count = 0;
   let block = Number(await registry.changed(device, { blockTag }));
   if (block > blockTag) throw brokenHistory(block);
   while (block > 0) {
@@ -163,22 +171,28 @@ export async function changesOf(
     const events = [...logs].sort((a, b) => a.index - b.index).flatMap(eventOf);
     const [first, ...others] = events;
     const chained = first !== undefined && first.previous < block && others.every(({ previous }) => previous === block);
-    if (!chained || changes.length + events.length > MAX_CHANGES) throw brokenHistory(block);
-    changes.unshift(...events.map(({ change }) => ({ block, change })));
+    if (!chained || (count += events.length) > mostChanges) throw brokenHistory(block);
+    const at = block;
+    blocks.push(events.map(({ change }) => ({ block: at, change })));
     block = first.previous;
   }
-  return changes;
+  return blocks.reverse().flat();
 }
 
 const events = DeviceRegistry__factory.createInterface();
 
-function eventOf(log: { readonly topics: readonly string[]; readonly data: string }): {
-  previous: number;
-  change: DidChange;
-}[] {
-  const event = events.parseLog(log);
-  const args = event?.args;
-  if (!args) return [];
+type Event = { readonly previous: number; readonly change: DidChange };
+
+/** None for a log that is no ERC-1056 event, whatever a node made of it. */
+function eventOf(log: { readonly topics: readonly string[]; readonly data: string }): Event[] {
+  let event: LogDescription | null;
+  try {
+    event = log.topics.length > 0 ? events.parseLog(log) : null;
+  } catch {
+    return [];
+  }
+  if (!event) return [];
+  const { args } = event;
   const previous = Number(args.previousChange);
   switch (event.name) {
     case "DIDOwnerChanged":

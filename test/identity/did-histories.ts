@@ -42,6 +42,8 @@ export interface DidDriver<Identity extends { readonly address: string }> {
    * @returns The events that the block should have.
    */
   play(identity: Identity, dice: Dice, time: bigint): Promise<readonly DidChange[]>;
+  /** Unix seconds before which the next block must not be, where something takes its time. */
+  earliest?(identity: Identity, dice: Dice): bigint;
   /** The document as of a block from views alone, if the registry has such views. */
   view?(identity: Identity, history: History, block: number): Promise<ResolvedDid>;
 }
@@ -78,7 +80,8 @@ export async function checkHistory<Identity extends { readonly address: string }
   const first = await world.ethers.provider.getBlockNumber();
   const history = born.map((change) => ({ block: first, change }));
   for (let rest = 2 + dice.below(7); rest > 0; rest--) {
-    const { block, changes } = await mineBlock(world, dice, (time) => driver.play(identity, dice, time));
+    const earliest = driver.earliest?.(identity, dice) ?? 0n;
+    const { block, changes } = await mineBlock(world, dice, earliest, (time) => driver.play(identity, dice, time));
     history.push(...changes.map((change) => ({ block, change })));
   }
   const last = await world.ethers.provider.getBlockNumber();
@@ -113,10 +116,11 @@ async function checkLatest(did: string, history: History, resolve: () => Promise
 async function mineBlock(
   { ethers, provider }: World,
   dice: Dice,
+  earliest: bigint,
   send: (time: bigint) => Promise<readonly DidChange[]>,
 ): Promise<{ block: number; changes: readonly DidChange[] }> {
   const latest = await ethers.provider.getBlock("latest");
-  const time = (latest?.timestamp ?? 0) + 1 + dice.below(20);
+  const time = Math.max((latest?.timestamp ?? 0) + 1 + dice.below(20), Number(earliest));
   await provider.request({ method: "evm_setAutomine", params: [false] });
   const changes = await send(BigInt(time));
   await provider.request({ method: "evm_setNextBlockTimestamp", params: [time] });

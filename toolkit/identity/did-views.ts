@@ -272,7 +272,8 @@ async function delegateMethods(
   at: At,
 ): Promise<readonly NumberedMethod[]> {
   const [types, accounts, validTo, numbers] = await registry.delegatesOf(device, at);
-  return accounts.flatMap((account, k) => {
+  // A list of its own: those of ethers make more of their kind, with an entry too many.
+  return [...accounts].flatMap((account, k) => {
     const live = (validTo[k] ?? 0n) >= time && textOf(fromHex(types[k] ?? "")) === "veriKey";
     const key = accountMethod(chainId, account);
     return live ? [{ number: Number(numbers[k]), purpose: "veriKey" as const, key }] : [];

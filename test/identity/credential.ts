@@ -61,7 +61,6 @@ describe("A device's endorsement as a verifiable credential", () => {
         subject,
         device: device.id,
         validFrom: FROM,
-        headerOf,
         validUntil: UNTIL,
         claims: { id: subject, lot: world.lot.id, keyKind: "p256", assurance: 2 },
       });

@@ -3,25 +3,14 @@ import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
 import { Digests } from "../identity/digests.js";
 import { isSignature } from "../identity/keys.js";
 import { fromHex, sameBytes } from "../internal/bytes.js";
+import { type Finding, finding, isoOf, type Verdict, verdictOf } from "../internal/findings.js";
 import { batchRootFrom, entryOf } from "./batches.js";
 import { type Evidence, readEvidence } from "./evidence.js";
 import { readLog } from "./log-reader.js";
 import { entryLeaf, peakHeight, provesEntry } from "./mountain-range.js";
 import { contentOf } from "./readings.js";
 
-/** One thing that was checked, in words that a person reads. */
-export interface Finding {
-  readonly what: string;
-  readonly holds: boolean;
-  readonly detail: string;
-}
-
-/** What a check of evidence found. */
-export interface Verdict {
-  /** True when every finding holds. */
-  readonly holds: boolean;
-  readonly findings: readonly Finding[];
-}
+export type { Finding, Verdict } from "../internal/findings.js";
 
 /** The states of a device, numbered as `DeviceState` in Solidity. */
 const REVOKED = 4n;
@@ -68,7 +57,7 @@ export async function verifyEvidence(json: string, provider: Provider, trusted?:
       await asked("log", checkLog(evidence, provider)),
     );
   }
-  return { holds: findings.every(({ holds }) => holds), findings };
+  return verdictOf(findings);
 }
 
 /** A bundle may name an address where there is no such contract: that is a finding, not a failure of the check. */
@@ -131,15 +120,4 @@ async function checkLog(evidence: Evidence, provider: Provider): Promise<Finding
 async function presentSiblings({ anchor, entry }: Evidence, provider: Provider): Promise<readonly Uint8Array[]> {
   const { range } = await readLog(provider, anchor, entry.publisher);
   return range.prove(Number(entry.index));
-}
-
-function finding(what: string, holds: boolean, detail: string): Finding {
-  return { what, holds, detail };
-}
-
-function isoOf(seconds: bigint): string {
-  // A bundle may name any second up to 2^64; a Date ends in the year 275760.
-  return seconds > 8_640_000_000_000n
-    ? `second ${seconds}`
-    : new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
 }

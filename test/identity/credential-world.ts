@@ -11,7 +11,7 @@ import {
   issueCredential,
 } from "../../toolkit/identity/credential.js";
 import { type DidDocument, deviceDid, documentOf } from "../../toolkit/identity/did.js";
-import type { DeviceKey } from "../../toolkit/identity/keys.js";
+import type { CurveKey } from "../../toolkit/identity/keys.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { type Deployed, deployed } from "../support.js";
 import { activationOf, type EnrolledLot, enrolLot, keyOf, makeIssuer, send } from "./fleet.js";
@@ -85,7 +85,7 @@ export class CredentialWorld {
   }
 
   /** Says of the maker's device what the maker says, but for some parts. */
-  issued(changed: Partial<Endorsement>, key: DeviceKey = maker): Promise<string> {
+  issued(changed: Partial<Endorsement>, key: CurveKey = maker): Promise<string> {
     return issueCredential({ ...this.endorsement, ...changed }, key);
   }
 
@@ -108,7 +108,7 @@ export class CredentialWorld {
   }
 
   /** The credential with other members in header and payload, signed anew. */
-  async resigned(header: object, payload: object = {}, key: Pick<DeviceKey, "sign"> = maker): Promise<string> {
+  async resigned(header: object, payload: object = {}, key: Pick<CurveKey, "sign"> = maker): Promise<string> {
     const [first, second] = this.jwt.split(".");
     const input = `${encode({ ...decode(first), ...header })}.${encode({ ...decode(second), ...payload })}`;
     const digest = await crypto.subtle.digest("SHA-256", Buffer.from(input));

@@ -77,7 +77,7 @@ describe("A device's endorsement as a verifiable credential", () => {
       expect([verified.verified, verified.signer.id]).to.deep.equal([true, `${world.did}#controller`]);
       const own = await world.bySelf();
       // did-jwt reads Multikeys in multibase alone, so it is given the point as a JWK.
-      const [x, y] = [device.point.subarray(0, 32), device.point.subarray(32)].map((half) =>
+      const [x, y] = [device.material.subarray(0, 32), device.material.subarray(32)].map((half) =>
         Buffer.from(half).toString("base64url"),
       );
       const jwk = { kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" };
@@ -170,8 +170,8 @@ describe("A device's endorsement as a verifiable credential", () => {
       const showing = (method: object) => ({
         resolver: resolving({ ...world.document, verificationMethod: [{ id, controller: world.did, ...method }] }),
       });
-      const full = (key: DeviceKey) => `04${toHex(key.point).slice(2)}`;
-      const compressed = (key: DeviceKey) => toHex(p256Multikey(key.point)).slice(6);
+      const full = (key: DeviceKey) => `04${toHex(key.material).slice(2)}`;
+      const compressed = (key: DeviceKey) => toHex(p256Multikey(key.material)).slice(6);
       const ecdsa = "EcdsaSecp256k1VerificationKey2019";
       const p256 = await world.resigned({ alg: "ES256" }, {}, device);
       const p256AsK1 = await world.resigned({ alg: "ES256K" }, {}, device);

@@ -34,8 +34,8 @@ export function ownKey({ addresses }: Deployed, key: DeviceKey): AnyKey {
   const event = (validTo: bigint): DidChange =>
     key.kind === "secp256k1"
       ? delegateEvent("sigAuth", key.id, validTo)
-      : { kind: "attribute", name: KEY_ATTRIBUTE, value: p256Multikey(key.point), validTo };
-  return { signer: signerOf(key, addresses.P256Verifier), event, sign: (digest) => key.sign(digest) };
+      : { kind: "attribute", name: KEY_ATTRIBUTE, value: p256Multikey(key.material), validTo };
+  return { signer: signerOf(key, addresses), event, sign: (digest) => key.sign(digest) };
 }
 
 export function delegateEvent(type: string, delegate: string, validTo: bigint): DidChange {

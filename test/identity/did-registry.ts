@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { Contract } from "ethers";
+import { DeviceRegistry__factory } from "../../toolkit/contracts.js";
 import type { DidChange } from "../../toolkit/identity/did.js";
 import { type DidViews, documentFromViews, presentationOf } from "../../toolkit/identity/did-views.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
@@ -11,30 +12,6 @@ import { activationOf, enrolLot, keyOf, makeIssuer, send } from "./fleet.js";
 
 const HISTORIES = 200;
 const FOREVER = 2n ** 256n - 1n;
-
-const ABI = [
-  "function changed(address) view returns (uint256)",
-  "function identityOwner(address) view returns (address)",
-  "function keyOf(address) view returns (bytes30, uint16)",
-  "function keyKindOf(uint8) view returns (address, bytes)",
-  "function deviceOf(address) view returns (uint8, uint8, uint8, uint64, uint64, uint64, bytes32)",
-  "function delegatesOf(address) view returns (bytes32[], address[], uint64[], uint16[])",
-  "function attributesOf(address) view returns (uint216)",
-  "function recoveryDelay() view returns (uint64)",
-  "function setAttribute(address, bytes32, bytes, uint256)",
-  "function revokeAttribute(address, bytes32, bytes)",
-  "function addDelegate(address, bytes32, address, uint256)",
-  "function revokeDelegate(address, bytes32, address)",
-  "function transferFrom(address, address, uint256)",
-  "function rotateKey(address, bytes, bytes, uint64, bytes, bytes)",
-  "function revokeKey(address, bytes)",
-  "function requestRecovery(address, bytes, uint64, bytes)",
-  "function completeRecovery(address, bytes, bytes, uint64)",
-  "function suspend(address)",
-  "function resume(address)",
-  "function retire(address)",
-  "function revokeDevice(bytes32, address)",
-];
 
 describe("did:ethr documents over random histories of our registry", () => {
   const played = new Map<string, number>();
@@ -69,7 +46,7 @@ describe("did:ethr documents over random histories of our registry", () => {
 });
 
 async function registryDriver(world: Deployed, played: Map<string, number>): Promise<DidDriver<Device>> {
-  const contract = new Contract(world.addresses.DeviceRegistry, ABI, world.ethers.provider);
+  const contract = new Contract(world.addresses.DeviceRegistry, DeviceRegistry__factory.abi, world.ethers.provider);
   const views = contract as unknown as DidViews;
   const [issuer, ...owners] = world.accounts;
   if (!issuer) throw new Error("The chain has no accounts.");

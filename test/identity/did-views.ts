@@ -120,11 +120,11 @@ describe("DID documents from views alone", () => {
     return { type: "EcdsaSecp256k1RecoveryMethod2020", blockchainAccountId: `eip155:31337:${of}` };
   };
   const multikey = (value: Uint8Array) => ({ type: "Multikey", publicKeyHex: toHex(value).slice(2) });
-  const compressed = concat(Uint8Array.of(2 + ((secure.point[63] ?? 0) & 1)), secure.point.subarray(0, 32));
+  const compressed = concat(Uint8Array.of(2 + ((secure.material[63] ?? 0) & 1)), secure.material.subarray(0, 32));
 
   describe("documentFromViews", () => {
     const kinds = (later: Uint8Array): [kind: number, key: Uint8Array, shown: object][] => [
-      [1, secure.point, multikey(concat(Uint8Array.of(0x80, 0x24), compressed))],
+      [1, secure.material, multikey(concat(Uint8Array.of(0x80, 0x24), compressed))],
       [2, rsa, multikey(concat(fromHex("85243082010a0282010100"), modulus, fromHex("0203010001")))],
       [3, fromHex(OWNER), recovery(OWNER)],
       [4, later, multikey(concat(fromHex("1207"), later))],
@@ -191,19 +191,19 @@ describe("DID documents from views alone", () => {
 
     it("refuses a key that isn't the present one, or is judged by another verifier", async () => {
       const p256 = { kind: 1, device: secure.id };
-      const right = signerOfKind(1, secure.point);
+      const right = signerOfKind(1, secure.material);
       const rotated = stateOf({ kind: 1, hash: hashOf(right) });
       for (const [state, signer] of [
         [stateOf(), fromHex(OWNER)],
         [stateOf(), new Uint8Array()],
         [stateOf(), concat(fromHex(account.id), Uint8Array.of(0))],
         [stateOf({ number: 0n }), fromHex(account.id)],
-        [stateOf(p256), signerOfKind(2, secure.point)],
-        [stateOf(p256), secure.point],
+        [stateOf(p256), signerOfKind(2, secure.material)],
+        [stateOf(p256), secure.material],
         [stateOf(p256), fromHex(secure.id)],
         [stateOf(p256), concat(right, Uint8Array.of(0))],
         [stateOf({ ...p256, kind: 0 }), right],
-        [rotated, signerOfKind(1, keyOf("other", "p256").point)],
+        [rotated, signerOfKind(1, keyOf("other", "p256").material)],
         [rotated, fromHex(account.id)],
         [stateOf({ ...rotated, kind: 2 }), right],
         [stateOf({ hash: hashOf(fromHex(OWNER)) }), fromHex(account.id)],

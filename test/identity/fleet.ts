@@ -1,5 +1,5 @@
 import type { Signer } from "ethers";
-import { type CurveKind, type DeviceKey, deviceKey, signerOf } from "../../toolkit/identity/keys.js";
+import { type CurveKey, type CurveKind, type DeviceKey, deviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { type LotId, LotTree } from "../../toolkit/identity/lots.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
@@ -8,7 +8,7 @@ import type { Deployed } from "../support.js";
 export const BOND = 10n ** 18n;
 
 /** A key that is the same in each run. */
-export function keyOf(label: string, kind: CurveKind = "secp256k1"): DeviceKey {
+export function keyOf(label: string, kind: CurveKind = "secp256k1"): CurveKey {
   return deviceKey(kind, fromHex(secretOf(1, label)));
 }
 

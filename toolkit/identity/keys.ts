@@ -36,6 +36,11 @@ export interface DeviceKey extends PublicKey {
   sign(digest: Uint8Array): Uint8Array;
 }
 
+/** A key on a curve. */
+export interface CurveKey extends DeviceKey {
+  readonly kind: CurveKind;
+}
+
 /** A key that is not one. */
 export class KeyError extends IotchainError {}
 
@@ -51,7 +56,7 @@ export function deviceIdOf(material: Uint8Array): DeviceId {
  * const key = deviceKey("p256", crypto.getRandomValues(new Uint8Array(32)));
  * key.sign(digest); // 64 bytes r ‖ s; for secp256k1 65 bytes r ‖ s ‖ v
  */
-export function deviceKey(kind: CurveKind, secret: Uint8Array): DeviceKey {
+export function deviceKey(kind: CurveKind, secret: Uint8Array): CurveKey {
   const valid =
     kind === "p256" ? p256.utils.isValidSecretKey(secret) : secret.length === 32 && secp256k1.isPrivate(secret);
   if (!valid) {

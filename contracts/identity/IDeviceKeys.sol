@@ -47,14 +47,15 @@ interface IDeviceKeys {
     /// Errors: DeviceKeysKindKnown, DeviceKeysInvalidKind. Event: KeyKindAdded.
     function addKeyKind(address verifier, bytes calldata multicodec) external returns (KeyKind kind);
 
-    /// @notice Replaces the key of an active device by the word of both keys, sent by anyone.
+    /// @notice Replaces the key of an active device by the word of both keys, sent by anyone. Its assurance falls to 0, for its issuer has
+    ///         said nothing of this key.
     /// @param signer The present key, as an ERC-7913 signer.
     /// @param newSigner The next one.
     /// @param deadline Last second at which the signatures count.
     /// @param signature The present key's, over `keyChangeDigest(device, newSigner, deadline)`.
     /// @param newSignature The new key's, over the same (proof of possession).
-    /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceKeysUnknownKind, DeviceKeysSameKey, DeviceKeysNotTheKey,
-    /// DeviceKeysInvalidSignature. Events: DIDDelegateChanged or DIDAttributeChanged, twice.
+    /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceKeysUnknownKind, DeviceKeysSameKey, DeviceKeysVoidKey,
+    /// DeviceKeysNotTheKey, DeviceKeysInvalidSignature. Events: DIDDelegateChanged or DIDAttributeChanged, twice; AssuranceStated if it fell.
     function rotateKey(
         DeviceId device,
         bytes calldata signer,

@@ -63,6 +63,7 @@ library KeyCare {
         // Effects
         KeyBook.drop(store, device, signer);
         KeyBook.set(store, device, kind, newSigner);
+        if (store.devices[device].assurance != 0) DeviceLife.setAssurance(store, context.lot, device, 0);
     }
 
     function revokeKey(

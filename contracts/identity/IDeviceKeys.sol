@@ -147,7 +147,7 @@ interface IDeviceKeys {
     ) external view returns (bytes32);
 
     /// @notice The 32 bytes that both keys sign for a change (EIP-712: KeyChange(device, signer, nonce, deadline), where signer is
-    ///         keccak256 of the new ERC-7913 signer and nonce the number of key changes so far).
+    ///         keccak256 of the new ERC-7913 signer and nonce the number of events about keys since activation: two more with each rotation).
     function keyChangeDigest(
         DeviceId device,
         bytes calldata newSigner,

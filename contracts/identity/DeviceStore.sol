@@ -6,10 +6,11 @@ import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
 /// @title What the registry keeps of devices
 /// @dev One struct, handed as a storage pointer to the registry's parts and to the libraries that it is linked with.
 library DeviceStore {
-    /// @dev What `Device.marks` says, bit by bit. The last two spare a look at slots that most devices never use.
+    /// @dev What `Device.marks` says, bit by bit. All but the first spare a look at slots that most devices never use.
     uint8 internal constant BOND_GONE = 1;
     uint8 internal constant HAS_DELEGATES = 2;
     uint8 internal constant HAS_ATTRIBUTES = 4;
+    uint8 internal constant HAS_VOID_KEYS = 8;
 
     /// @dev One slot, full. No key: the id commits to the first one.
     ///      `ownedSince` and `stateSince` are 0 while they are `activatedAt`.
@@ -85,5 +86,6 @@ library DeviceStore {
         mapping(KeyKind kind => Kind) kinds;
         mapping(address verifier => KeyKind) kindOf;
         uint8 kindCount;
+        mapping(DeviceId device => mapping(bytes32 signerHash => bool)) voidKeys;
     }
 }

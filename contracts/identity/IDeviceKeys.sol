@@ -34,6 +34,7 @@ interface IDeviceKeys {
     error DeviceKeysInvalidKind(address verifier, bytes multicodec);
     error DeviceKeysNotTheKey(DeviceId device, bytes signer);
     error DeviceKeysSameKey(DeviceId device);
+    error DeviceKeysVoidKey(DeviceId device, bytes signer);
     error DeviceKeysInvalidSignature(DeviceId device, bytes signer);
     error DeviceKeysExpired(uint64 deadline);
     error DeviceKeysNoRecovery(DeviceId device);
@@ -66,7 +67,7 @@ interface IDeviceKeys {
     ) external;
 
     /// @notice Voids the present key at once, for a key that is lost or stolen. Only the owner or the issuer. The device is suspended until a
-    ///         recovery gives it another.
+    ///         recovery gives it another; this one it can't have again.
     /// @param signer The present key, so that the DID document can lose it.
     /// Errors: DeviceRegistryWrongState, DeviceRegistryNotAllowed, DeviceKeysNotTheKey.
     /// Events: DIDDelegateChanged or DIDAttributeChanged, DeviceSuspended.
@@ -78,7 +79,7 @@ interface IDeviceKeys {
     ///      veto remains.
     /// @param newSignature The new key's, over `keyChangeDigest(device, newSigner, deadline)`.
     /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceRegistryNotAllowed, DeviceKeysUnknownKind, DeviceKeysSameKey,
-    /// DeviceKeysInvalidSignature. Event: RecoveryRequested.
+    /// DeviceKeysVoidKey, DeviceKeysInvalidSignature. Event: RecoveryRequested.
     function requestRecovery(
         DeviceId device,
         bytes calldata newSigner,

@@ -22,6 +22,13 @@ library KeyBook {
         DidLog.noteKey(store, device, record.kind, signer, block.timestamp - 1);
     }
 
+    /// @notice The present key holds no longer, and never will again: it was stolen, or has contradicted itself.
+    function void(DeviceStore.Layout storage store, DeviceId device, bytes calldata signer) internal {
+        store.devices[device].marks |= DeviceStore.HAS_VOID_KEYS;
+        store.voidKeys[device][keccak256(signer)] = true;
+        drop(store, device, signer);
+    }
+
     /// @notice Another key holds from now on.
     function set(DeviceStore.Layout storage store, DeviceId device, KeyKind kind, bytes calldata signer) internal {
         DeviceStore.Device storage record = store.devices[device];
@@ -55,6 +62,16 @@ library KeyBook {
         if (record.holds & Holds.KEYLESS != 0 || !KeyKinds.equal(kind, record.kind)) return false;
         if (record.keyEvents != 0) return store.keys[device].hash == bytes30(keccak256(signer));
         return DeviceId.unwrap(DeviceSigner.idOf(signer)) == DeviceId.unwrap(device);
+    }
+
+    /// @notice Whether the device has had this key and must never have it again.
+    function isVoid(
+        DeviceStore.Layout storage store,
+        DeviceId device,
+        bytes calldata signer
+    ) internal view returns (bool) {
+        return
+            store.devices[device].marks & DeviceStore.HAS_VOID_KEYS != 0 && store.voidKeys[device][keccak256(signer)];
     }
 
     /// @notice Whether an account is the device's key: as a secp256k1 key, or as an ERC-1271 contract.

@@ -78,7 +78,7 @@ library KeyCare {
             IDeviceRegistry.DeviceRegistryNotAllowed(device, msg.sender)
         );
         _requireKey(store, device, signer);
-        KeyBook.drop(store, device, signer);
+        KeyBook.void(store, device, signer);
         DeviceLife.hold(store, context.lot, device, Holds.KEYLESS);
     }
 
@@ -174,7 +174,7 @@ library KeyCare {
         // Effects
         record.marks |= DeviceStore.BOND_GONE;
         if (retired) return digests;
-        KeyBook.drop(store, device, signer);
+        KeyBook.void(store, device, signer);
         DeviceLife.hold(store, context.lot, device, Holds.FAULT | Holds.KEYLESS);
     }
 
@@ -217,7 +217,7 @@ library KeyCare {
         emit IDeviceKeys.KeyKindAdded(kind, verifier, multicodec);
     }
 
-    /// @dev The new key is of a known kind, is another one, and has signed.
+    /// @dev The new key is of a known kind, is another one, was never revoked, and has signed.
     function _checkNewKey(
         DeviceStore.Layout storage store,
         DeviceStore.Context calldata context,
@@ -229,6 +229,7 @@ library KeyCare {
         require(block.timestamp <= deadline, IDeviceKeys.DeviceKeysExpired(deadline));
         kind = _kindOf(store, newSigner);
         require(!KeyBook.isKey(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
+        require(!KeyBook.isVoid(store, device, newSigner), IDeviceKeys.DeviceKeysVoidKey(device, newSigner));
         digest = keyChangeDigest(store, context.domain, device, newSigner, deadline);
         _checkSignature(kind, device, newSigner, digest, signature);
     }

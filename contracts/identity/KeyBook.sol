@@ -17,7 +17,7 @@ library KeyBook {
     /// @notice The present key holds no longer.
     function drop(DeviceStore.Layout storage store, DeviceId device, bytes calldata signer) internal {
         DeviceStore.Device storage record = store.devices[device];
-        ++record.keyEvents;
+        _count(record);
         // The second before this one: who resolves the document as of this block finds the key gone.
         DidLog.noteKey(store, device, record.kind, signer, block.timestamp - 1);
     }
@@ -33,9 +33,16 @@ library KeyBook {
     function set(DeviceStore.Layout storage store, DeviceId device, KeyKind kind, bytes calldata signer) internal {
         DeviceStore.Device storage record = store.devices[device];
         record.kind = kind;
-        ++record.keyEvents;
+        _count(record);
         store.keys[device] = DeviceStore.Key(bytes30(keccak256(signer)), DidLog.numberAfter(store, device));
         DidLog.noteKey(store, device, kind, signer, FOREVER);
+    }
+
+    /// @dev Goes around past 65,535, so that whoever has a key can't bring the device to where it gets no other; not to 0, which means that the
+    ///      first key holds. A nonce comes back after 32,767 rotations, by each of which the device has agreed.
+    function _count(DeviceStore.Device storage record) private {
+        uint16 events = record.keyEvents;
+        record.keyEvents = events == type(uint16).max ? 2 : events + 1;
     }
 
     /// @notice The kind of a signer, if it is one that the registry knows.

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Signer } from "ethers";
+import { AbiCoder, dataSlice, Interface, keccak256, type Signer } from "ethers";
 import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { type Deployed, deployed } from "../support.js";
@@ -7,6 +7,7 @@ import { activationOf, BOND, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer,
 
 const first = keyOf("audit-first");
 const second = keyOf("audit-second");
+const other = keyOf("audit-other");
 const third = keyOf("audit-third", "p256");
 const SEQUENCE = 7n;
 const SCHEMA = `0x${"11".repeat(32)}`;
@@ -57,7 +58,7 @@ describe("DeviceRegistry under attack", () => {
   before(async () => {
     world = await deployed();
     await makeIssuer(world, maker());
-    lot = await enrolLot(world, maker(), [first, keyOf("audit-other")]);
+    lot = await enrolLot(world, maker(), [first, other]);
     await send(world, activationOf(world, lot, first, owner().address));
   });
 
@@ -119,5 +120,34 @@ describe("DeviceRegistry under attack", () => {
     await registry(owner()).retire(first.id);
     await registry(owner()).transferFrom(owner().address, buyer().address, first.id);
     expect((await world.registry.delegatesOf(first.id))[0]).to.deep.equal([]);
+  });
+
+  it("lets a device be recovered, rotated and slashed, though its key was replaced as often as can be counted", async () => {
+    await rotate(first, second);
+    const { provider } = world.ethers;
+    const coder = AbiCoder.defaultAbiCoder();
+    const slots = Array.from({ length: 32 }, (_, k) =>
+      keccak256(coder.encode(["address", "uint256"], [first.id, BigInt(k)])),
+    );
+    const words = await Promise.all(slots.map((slot) => provider.getStorage(world.addresses.DeviceRegistry, slot)));
+    // The one slot of the device ends, from the top, with the count of key events: two after one rotation.
+    const place = words.findIndex((word) => word.startsWith("0x0002") && word.endsWith("0001"));
+    const slot = slots[place] ?? "";
+    const word = `0xfffe${(words[place] ?? "").slice(6)}`;
+    await world.networkHelpers.setStorageAt(world.addresses.DeviceRegistry, slot, word);
+    await rotate(second, third);
+    await rotate(third, second);
+    await contradict(second);
+    await recover(owner(), second, third);
+    expect((await world.registry.keyOf(first.id)).signer).to.equal(dataSlice(keccak256(signer(third)), 0, 30));
+  });
+
+  it("answers a batch from a tree of 2^256 - 1 leaves by name", async () => {
+    const { owner: to, signature, proof } = activationOf(world, lot, other, owner().address);
+    const library = new Interface(["error MerkleBadMultiproof(uint256 leaves, uint256 siblings)"]);
+    const leaves = 2n ** 256n - 1n;
+    await expect(world.registry.activateBatch(lot.id, FAR, [signer(other)], [to], [signature], [0n], leaves, proof))
+      .to.be.revertedWithCustomError({ interface: library }, "MerkleBadMultiproof")
+      .withArgs(leaves, 1n);
   });
 });

@@ -38,13 +38,6 @@ library KeyBook {
         DidLog.noteKey(store, device, kind, signer, FOREVER);
     }
 
-    /// @dev Goes around past 65,535, so that whoever has a key can't bring the device to where it gets no other; not to 0, which means that the
-    ///      first key holds. A nonce comes back after 32,767 rotations, by each of which the device has agreed.
-    function _count(DeviceStore.Device storage record) private {
-        uint16 events = record.keyEvents;
-        record.keyEvents = events == type(uint16).max ? 2 : events + 1;
-    }
-
     /// @notice The kind of a signer, if it is one that the registry knows.
     function tryKindOf(
         DeviceStore.Layout storage store,
@@ -96,5 +89,12 @@ library KeyBook {
         }
         bytes memory signer = plain ? key : abi.encodePacked(store.kinds[record.kind].verifier, account);
         return store.keys[device].hash == bytes30(keccak256(signer));
+    }
+
+    /// @dev Goes around past 65,535, so that whoever has a key can't bring the device to where it gets no other; not to 0, which means that the
+    ///      first key holds. A nonce comes back after 32,767 rotations, by each of which the device has agreed.
+    function _count(DeviceStore.Device storage record) private {
+        uint16 events = record.keyEvents;
+        record.keyEvents = events == type(uint16).max ? 2 : events + 1;
     }
 }

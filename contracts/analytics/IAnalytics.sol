@@ -90,8 +90,8 @@ interface IAnalytics {
         Leaf calldata leaf
     ) external;
 
-    /// @notice Shows a member that may not be in the result: its device was not active when the request was made, its owner is
-    ///         another and was so then, or had not consented then. Anyone; earns half the bond.
+    /// @notice Shows a member that may not be in the result: its device was not active when the request was made and is in that
+    ///         state still, its owner is another and was so then, or had not consented then. Anyone; earns half the bond.
     /// Errors: AnalyticsMemberIsEligible and as above. Event: ResultRejected.
     function challengeMember(
         Request calldata request,

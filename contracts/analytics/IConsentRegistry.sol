@@ -11,7 +11,7 @@ interface IConsentRegistry {
     error ConsentRegistryExpiryPast(uint64 expiry);
     error ConsentRegistryNotGranted(address owner, bytes32 purpose);
 
-    /// @notice Allows a purpose from this second until `expiry`. The sender's own; granting again starts anew.
+    /// @notice Allows a purpose from this second until `expiry`. The sender's own; granting again sets another expiry from now on.
     /// Errors: ConsentRegistryExpiryPast. Event: ConsentGranted.
     function grant(bytes32 purpose, uint64 expiry) external;
 
@@ -25,6 +25,7 @@ interface IConsentRegistry {
         bytes32 purpose
     ) external view returns (uint64 grantedAt, uint64 expiry, uint64 revokedAt);
 
-    /// @notice Whether the latest consent covers the second `time`.
+    /// @notice Whether the owner's consent, as it stood in the second `time`, covered it. What is past stays as it was, whatever the owner
+    ///         grants or revokes later.
     function isGranted(address owner, bytes32 purpose, uint64 time) external view returns (bool);
 }

@@ -76,7 +76,7 @@ library DelegateCare {
         returns (bytes32[] memory types, address[] memory accounts, uint64[] memory validTo, uint16[] memory numbers)
     {
         DeviceStore.Delegates storage delegates = store.delegates[device];
-        uint8 count = delegates.count;
+        uint8 count = DeviceLife.isAlive(store, device) ? delegates.count : 0;
         types = new bytes32[](count);
         accounts = new address[](count);
         validTo = new uint64[](count);

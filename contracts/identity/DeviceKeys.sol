@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {DeviceSigner} from "./DeviceSigner.sol";
 import {DeviceStore} from "./DeviceStore.sol";
-import {DeviceId, DeviceState, KeyKind} from "./DeviceTypes.sol";
+import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
 import {IDeviceKeys} from "./IDeviceKeys.sol";
 import {KeyBook} from "./KeyBook.sol";
 import {KeyCare} from "./KeyCare.sol";
@@ -36,7 +36,9 @@ abstract contract DeviceKeys is IDeviceKeys, EIP712 {
         bytes calldata signature,
         bytes calldata newSignature
     ) external {
-        KeyCare.rotateKey(_store(), _contextOf(device), device, signer, newSigner, deadline, signature, newSignature);
+        DeviceStore.Context memory context;
+        (context.domain, context.lot) = (_domainSeparatorV4(), _lotOf(device));
+        KeyCare.rotateKey(_store(), context, device, signer, newSigner, deadline, signature, newSignature);
     }
 
     /// @inheritdoc IDeviceKeys
@@ -168,6 +170,8 @@ abstract contract DeviceKeys is IDeviceKeys, EIP712 {
     function _store() internal view virtual returns (DeviceStore.Layout storage);
 
     function _contextOf(DeviceId device) internal view virtual returns (DeviceStore.Context memory);
+
+    function _lotOf(DeviceId device) internal view virtual returns (LotId);
 
     function _kindOf(bytes calldata signer) internal view returns (KeyKind) {
         (bool known, KeyKind kind) = _tryKindOf(signer);

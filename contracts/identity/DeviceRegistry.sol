@@ -270,6 +270,10 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, DeviceUsers, IDevice
         return _ownerOf(uint160(DeviceId.unwrap(device)));
     }
 
+    function _lotOf(DeviceId device) internal view override returns (LotId) {
+        return _lotIdOf(_devices.devices[device].lotNumber);
+    }
+
     function _contextOf(DeviceId device) internal view override returns (DeviceStore.Context memory) {
         uint40 lotNumber = _devices.devices[device].lotNumber;
         (address issuer, uint8 assurance) = _lotByItsNumber(lotNumber);

@@ -80,10 +80,12 @@ library DeviceStore {
         mapping(KeyKind kind => Kind) kinds;
         mapping(address verifier => KeyKind) kindOf;
         uint8 kindCount;
+        mapping(DeviceId device => mapping(bytes32 signerHash => bool)) voidKeys;
     }
 
-    /// @dev What `Device.marks` says, bit by bit. The last two spare a look at slots that most devices never use.
+    /// @dev What `Device.marks` says, bit by bit. All but the first spare a look at slots that most devices never use.
     uint8 internal constant BOND_GONE = 1;
     uint8 internal constant HAS_DELEGATES = 2;
     uint8 internal constant HAS_ATTRIBUTES = 4;
+    uint8 internal constant HAS_VOID_KEYS = 8;
 }

@@ -34,6 +34,7 @@ interface IDeviceKeys {
     error DeviceKeysInvalidKind(address verifier, bytes multicodec);
     error DeviceKeysNotTheKey(DeviceId device, bytes signer);
     error DeviceKeysSameKey(DeviceId device);
+    error DeviceKeysVoidKey(DeviceId device, bytes signer);
     error DeviceKeysInvalidSignature(DeviceId device, bytes signer);
     error DeviceKeysExpired(uint64 deadline);
     error DeviceKeysNoRecovery(DeviceId device);
@@ -47,14 +48,15 @@ interface IDeviceKeys {
     /// Errors: DeviceKeysKindKnown, DeviceKeysInvalidKind. Event: KeyKindAdded.
     function addKeyKind(address verifier, bytes calldata multicodec) external returns (KeyKind kind);
 
-    /// @notice Replaces the key of an active device by the word of both keys, sent by anyone.
+    /// @notice Replaces the key of an active device by the word of both keys, sent by anyone. Its assurance falls to 0, for its issuer has
+    ///         said nothing of this key.
     /// @param signer The present key, as an ERC-7913 signer.
     /// @param newSigner The next one.
     /// @param deadline Last second at which the signatures count.
     /// @param signature The present key's, over `keyChangeDigest(device, newSigner, deadline)`.
     /// @param newSignature The new key's, over the same (proof of possession).
-    /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceKeysUnknownKind, DeviceKeysSameKey, DeviceKeysNotTheKey,
-    /// DeviceKeysInvalidSignature. Events: DIDDelegateChanged or DIDAttributeChanged, twice.
+    /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceKeysUnknownKind, DeviceKeysSameKey, DeviceKeysVoidKey,
+    /// DeviceKeysNotTheKey, DeviceKeysInvalidSignature. Events: DIDDelegateChanged or DIDAttributeChanged, twice; AssuranceStated if it fell.
     function rotateKey(
         DeviceId device,
         bytes calldata signer,
@@ -65,7 +67,7 @@ interface IDeviceKeys {
     ) external;
 
     /// @notice Voids the present key at once, for a key that is lost or stolen. Only the owner or the issuer. The device is suspended until a
-    ///         recovery gives it another.
+    ///         recovery gives it another; this one it can't have again.
     /// @param signer The present key, so that the DID document can lose it.
     /// Errors: DeviceRegistryWrongState, DeviceRegistryNotAllowed, DeviceKeysNotTheKey.
     /// Events: DIDDelegateChanged or DIDAttributeChanged, DeviceSuspended.
@@ -77,7 +79,7 @@ interface IDeviceKeys {
     ///      veto remains.
     /// @param newSignature The new key's, over `keyChangeDigest(device, newSigner, deadline)`.
     /// Errors: DeviceKeysExpired, DeviceRegistryWrongState, DeviceRegistryNotAllowed, DeviceKeysUnknownKind, DeviceKeysSameKey,
-    /// DeviceKeysInvalidSignature. Event: RecoveryRequested.
+    /// DeviceKeysVoidKey, DeviceKeysInvalidSignature. Event: RecoveryRequested.
     function requestRecovery(
         DeviceId device,
         bytes calldata newSigner,
@@ -146,7 +148,7 @@ interface IDeviceKeys {
     ) external view returns (bytes32);
 
     /// @notice The 32 bytes that both keys sign for a change (EIP-712: KeyChange(device, signer, nonce, deadline), where signer is
-    ///         keccak256 of the new ERC-7913 signer and nonce the number of key changes so far).
+    ///         keccak256 of the new ERC-7913 signer and nonce the number of events about keys since activation: two more with each rotation).
     function keyChangeDigest(
         DeviceId device,
         bytes calldata newSigner,

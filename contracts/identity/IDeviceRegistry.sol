@@ -153,7 +153,7 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice Whether the device is active now.
     function isActive(DeviceId device) external view returns (bool);
 
-    /// @notice The delegates that the present owner has named and not withdrawn, expired ones included.
+    /// @notice The delegates that the present owner has named and not withdrawn, expired ones included; none once its life has ended.
     /// @return types Their ERC-1056 types.
     /// @return accounts Who they are.
     /// @return validTo Last second of each.

@@ -17,16 +17,23 @@ library KeyBook {
     /// @notice The present key holds no longer.
     function drop(DeviceStore.Layout storage store, DeviceId device, bytes calldata signer) internal {
         DeviceStore.Device storage record = store.devices[device];
-        ++record.keyEvents;
+        _count(record);
         // The second before this one: who resolves the document as of this block finds the key gone.
         DidLog.noteKey(store, device, record.kind, signer, block.timestamp - 1);
+    }
+
+    /// @notice The present key holds no longer, and never will again: it was stolen, or has contradicted itself.
+    function void(DeviceStore.Layout storage store, DeviceId device, bytes calldata signer) internal {
+        store.devices[device].marks |= DeviceStore.HAS_VOID_KEYS;
+        store.voidKeys[device][keccak256(signer)] = true;
+        drop(store, device, signer);
     }
 
     /// @notice Another key holds from now on.
     function set(DeviceStore.Layout storage store, DeviceId device, KeyKind kind, bytes calldata signer) internal {
         DeviceStore.Device storage record = store.devices[device];
         record.kind = kind;
-        ++record.keyEvents;
+        _count(record);
         store.keys[device] = DeviceStore.Key(bytes30(keccak256(signer)), DidLog.numberAfter(store, device));
         DidLog.noteKey(store, device, kind, signer, FOREVER);
     }
@@ -57,6 +64,16 @@ library KeyBook {
         return DeviceId.unwrap(DeviceSigner.idOf(signer)) == DeviceId.unwrap(device);
     }
 
+    /// @notice Whether the device has had this key and must never have it again.
+    function isVoid(
+        DeviceStore.Layout storage store,
+        DeviceId device,
+        bytes calldata signer
+    ) internal view returns (bool) {
+        return
+            store.devices[device].marks & DeviceStore.HAS_VOID_KEYS != 0 && store.voidKeys[device][keccak256(signer)];
+    }
+
     /// @notice Whether an account is the device's key: as a secp256k1 key, or as an ERC-1271 contract.
     function isAccountKey(
         DeviceStore.Layout storage store,
@@ -72,5 +89,12 @@ library KeyBook {
         }
         bytes memory signer = plain ? key : abi.encodePacked(store.kinds[record.kind].verifier, account);
         return store.keys[device].hash == bytes30(keccak256(signer));
+    }
+
+    /// @dev Goes around past 65,535, so that whoever has a key can't bring the device to where it gets no other; not to 0, which means that the
+    ///      first key holds. A nonce comes back after 32,767 rotations, by each of which the device has agreed.
+    function _count(DeviceStore.Device storage record) private {
+        uint16 events = record.keyEvents;
+        record.keyEvents = events == type(uint16).max ? 2 : events + 1;
     }
 }

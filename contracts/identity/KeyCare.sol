@@ -63,6 +63,7 @@ library KeyCare {
         // Effects
         KeyBook.drop(store, device, signer);
         KeyBook.set(store, device, kind, newSigner);
+        if (store.devices[device].assurance != 0) DeviceLife.setAssurance(store, context.lot, device, 0);
     }
 
     function revokeKey(
@@ -77,7 +78,7 @@ library KeyCare {
             IDeviceRegistry.DeviceRegistryNotAllowed(device, msg.sender)
         );
         _requireKey(store, device, signer);
-        KeyBook.drop(store, device, signer);
+        KeyBook.void(store, device, signer);
         DeviceLife.hold(store, context.lot, device, Holds.KEYLESS);
     }
 
@@ -123,7 +124,8 @@ library KeyCare {
         bytes calldata newSigner,
         uint64 readyAt
     ) external {
-        // Checks. The commitment holds the owner and the number of key events, so a transfer or another key makes it worthless.
+        // Checks. The commitment holds the owner, since when it is that, and the number of key events, so a transfer or another key makes
+        // it worthless, though the device comes back.
         DeviceLife.requireAlive(store, device);
         bytes32 recovery = _recoveryOf(store, context.holder, device, newSigner, readyAt);
         require(store.recoveries[device] == recovery, IDeviceKeys.DeviceKeysNoRecovery(device));
@@ -172,7 +174,7 @@ library KeyCare {
         // Effects
         record.marks |= DeviceStore.BOND_GONE;
         if (retired) return digests;
-        KeyBook.drop(store, device, signer);
+        KeyBook.void(store, device, signer);
         DeviceLife.hold(store, context.lot, device, Holds.FAULT | Holds.KEYLESS);
     }
 
@@ -215,7 +217,7 @@ library KeyCare {
         emit IDeviceKeys.KeyKindAdded(kind, verifier, multicodec);
     }
 
-    /// @dev The new key is of a known kind, is another one, and has signed.
+    /// @dev The new key is of a known kind, is another one, was never revoked, and has signed.
     function _checkNewKey(
         DeviceStore.Layout storage store,
         DeviceStore.Context calldata context,
@@ -227,6 +229,7 @@ library KeyCare {
         require(block.timestamp <= deadline, IDeviceKeys.DeviceKeysExpired(deadline));
         kind = _kindOf(store, newSigner);
         require(!KeyBook.isKey(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
+        require(!KeyBook.isVoid(store, device, newSigner), IDeviceKeys.DeviceKeysVoidKey(device, newSigner));
         digest = keyChangeDigest(store, context.domain, device, newSigner, deadline);
         _checkSignature(kind, device, newSigner, digest, signature);
     }
@@ -268,6 +271,7 @@ library KeyCare {
         bytes calldata newSigner,
         uint64 readyAt
     ) private view returns (bytes32) {
-        return keccak256(abi.encode(keccak256(newSigner), readyAt, holder, store.devices[device].keyEvents));
+        DeviceStore.Device storage record = store.devices[device];
+        return keccak256(abi.encode(keccak256(newSigner), readyAt, holder, record.ownedSince, record.keyEvents));
     }
 }

@@ -77,7 +77,7 @@ library Merkle {
         require(_ascend(places, hashes.length, leaves), MerkleBadMultiproof(leaves, siblings.length));
         uint256 count = hashes.length;
         uint256 used = 0;
-        for (uint256 width = leaves; width > 1; width = (width + 1) >> 1) {
+        for (uint256 width = leaves; width > 1; width = (width >> 1) + (width & 1)) {
             uint256 written = 0;
             for (uint256 k = 0; k < count; ++written) {
                 uint256 place = places[k];

@@ -49,7 +49,19 @@ describe("ConsentRegistry", () => {
     const at = (time: bigint) => world.consents.isGranted(owner().address, PURPOSE, time);
     expect([await at(granted), await at(revoked - 1n), await at(revoked)]).to.deep.equal([true, true, false]);
     await mine().grant(PURPOSE, revoked + 1000n);
-    expect([await at(granted), await at(await now())]).to.deep.equal([false, true]);
+    expect([await at(granted), await at(revoked), await at(await now())]).to.deep.equal([true, false, true]);
+  });
+
+  it("keeps what was granted in a second, though the owner grants anew with another expiry", async () => {
+    const end = (await now()) + 1000n;
+    await mine().grant(PURPOSE, end);
+    const granted = await now();
+    await mine().grant(PURPOSE, end - 900n);
+    const shortened = await now();
+    await mine().grant(PURPOSE, 2n ** 64n - 1n);
+    const at = (time: bigint) => world.consents.isGranted(owner().address, PURPOSE, time);
+    const seconds = [granted - 1n, granted, shortened, end, 2n ** 48n, 2n ** 64n - 2n, 2n ** 64n - 1n];
+    expect(await Promise.all(seconds.map(at))).to.deep.equal([false, true, true, true, true, true, false]);
   });
 
   it("refuses an expiry that is past, and revoking what isn't granted", async () => {

@@ -5,9 +5,10 @@ import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
 import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
 import { contentOf, schemaIdOf, signReading } from "../../toolkit/anchoring/readings.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
+import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { activationOf, type EnrolledLot, enrolLot, keyOf, makeIssuer, send } from "../identity/fleet.js";
+import { activationOf, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer, send } from "../identity/fleet.js";
 import { type Deployed, deployed } from "../support.js";
 
 const schema = schemaIdOf({ quantity: "wind_speed", unit: "m/s", scale: 2 });
@@ -23,7 +24,7 @@ describe("Evidence of a reading", () => {
   const gateway = () => world.accounts[1] ?? world.operator;
 
   /** Anchors a batch of eight readings, one of each device, and returns the evidence of one of them. */
-  async function anchored(by = key, others = 7): Promise<Evidence> {
+  async function anchored(by = key, others = 7, device = by.id): Promise<Evidence> {
     const measured = Array.from({ length: others + 1 }, (_, k) => {
       const measurement = { value: BigInt(300 + k), salt: fromHex(secretOf(4, `salt-${k}`)) };
       const reading = {
@@ -32,7 +33,10 @@ describe("Evidence of a reading", () => {
         schema,
         content: contentOf(measurement),
       };
-      return { measurement, reading: signReading(k === 3 ? by : keyOf(`other-${k}`), world.digests, reading) };
+      return {
+        measurement,
+        reading: signReading(k === 3 ? { ...by, id: device } : keyOf(`other-${k}`), world.digests, reading),
+      };
     });
     const batch = new Batch(
       measured.map(({ reading }) => reading),
@@ -203,6 +207,52 @@ describe("Evidence of a reading", () => {
   it("holds for a device that was revoked after", async () => {
     await world.registry.connect(maker()).revokeDevice(lot.id, key.id);
     expect((await verdict(writeEvidence(evidence))).holds).to.equal(true);
+  });
+
+  describe("of a device whose key was replaced", () => {
+    const next = keyOf("evidence, next", "p256");
+    const last = keyOf("evidence, last");
+    const failing = async (of: Evidence) =>
+      (await verdict(writeEvidence(of))).findings.filter(({ holds }) => !holds).map(({ what }) => what);
+    const signer = (of: DeviceKey) => toHex(signerOf(of, world.addresses));
+
+    async function rotate(from: DeviceKey, to: DeviceKey): Promise<void> {
+      const digest = fromHex(await world.registry.keyChangeDigest(key.id, signer(to), FAR));
+      const [old, proof] = [from.sign(digest), to.sign(digest)].map(toHex);
+      await world.registry.rotateKey(key.id, signer(from), signer(to), FAR, old ?? "", proof ?? "");
+    }
+
+    it("holds for each key while it was the device's, and fails for what is anchored under it before or after", async () => {
+      const early = await anchored(next, 7, key.id);
+      await rotate(key, next);
+      const [old, mine] = [await anchored(), await anchored(next, 7, key.id)];
+      await rotate(next, last);
+      const [late, latest] = [await anchored(next, 7, key.id), await anchored(last, 7, key.id)];
+      expect(await Promise.all([evidence, mine, latest].map(failing))).to.deep.equal([[], [], []]);
+      for (const wrong of [early, old, late]) expect(await failing(wrong)).to.deep.equal(["device"]);
+    });
+
+    it("fails after the key was revoked, and holds for what was anchored before", async () => {
+      const before = await anchored();
+      await world.registry.revokeKey(key.id, signer(key));
+      const after = await anchored();
+      expect(await Promise.all([before, after].map(failing))).to.deep.equal([[], ["device"]]);
+    });
+  });
+
+  it("fails while the device was suspended or retired, and holds before and between", async () => {
+    const failing = async (of: Evidence) => !(await verdict(writeEvidence(of))).holds;
+    const all = [await anchored()];
+    await world.registry.suspend(key.id);
+    all.push(await anchored());
+    await world.registry.connect(maker()).suspend(key.id);
+    await world.registry.resume(key.id);
+    all.push(await anchored());
+    await world.registry.connect(maker()).resume(key.id);
+    all.push(await anchored());
+    await world.registry.retire(key.id);
+    all.push(await anchored());
+    expect(await Promise.all(all.map(failing))).to.deep.equal([false, true, true, false, true]);
   });
 
   it("fails when the contracts aren't those that the reader trusts", async () => {

@@ -1,6 +1,7 @@
 import { isError, type Provider } from "ethers";
 import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
 import { Digests } from "../identity/digests.js";
+import { spokeFor } from "../identity/key-history.js";
 import { isSignature } from "../identity/keys.js";
 import { fromHex, sameBytes } from "../internal/bytes.js";
 import { type Finding, finding, isoOf, type Verdict, verdictOf } from "../internal/findings.js";
@@ -12,8 +13,9 @@ import { contentOf } from "./readings.js";
 
 export type { Finding, Verdict } from "../internal/findings.js";
 
-/** The states of a device, numbered as `DeviceState` in Solidity. */
-const REVOKED = 4n;
+/** The states of a device, as `DeviceState` in Solidity numbers them. */
+const STATES = ["never activated", "active", "suspended", "retired", "revoked"];
+const ACTIVE = 1n;
 
 /** Contracts that the reader knows to be the real ones, from somewhere else than the bundle. */
 export interface TrustedContracts {
@@ -73,7 +75,7 @@ async function asked(what: string, answer: Promise<Finding>): Promise<Finding> {
 
 function checkSignature({ domain, key, reading, measurement }: Evidence): Finding[] {
   const digest = new Digests(domain).reading(reading);
-  const signed = key.id === reading.device && isSignature(key, digest, reading.signature);
+  const signed = isSignature(key, digest, reading.signature);
   const findings = [
     finding("signature", signed, `${key.kind} key of device ${reading.device} over reading ${reading.sequence}`),
   ];
@@ -84,16 +86,20 @@ function checkSignature({ domain, key, reading, measurement }: Evidence): Findin
   return findings;
 }
 
-async function checkDevice({ domain, reading, entry }: Evidence, provider: Provider): Promise<Finding> {
+/** Whether the key spoke for the device when the reading was anchored: no later theft of an old key can make evidence. */
+async function checkDevice({ domain, key, reading, entry }: Evidence, provider: Provider): Promise<Finding> {
   const registry = DeviceRegistry__factory.connect(domain.registry, provider);
   const { state, activatedAt, stateSince, lot } = await registry.deviceOf(reading.device);
   if (state === 0n) return finding("device", false, `${reading.device} was never activated`);
+  if (state !== ACTIVE && stateSince <= entry.time) {
+    const what = `${STATES[Number(state)]} at ${isoOf(stateSince)}, before the reading was anchored`;
+    return finding("device", false, what);
+  }
   const [issuer] = await registry.lotOf(lot);
-  const revokedBefore = state === REVOKED && stateSince <= entry.time;
-  const detail = revokedBefore
-    ? `revoked at ${isoOf(stateSince)}, before the reading was anchored`
-    : `endorsed by issuer ${issuer} in lot ${lot.slice(0, 10)}…, active since ${isoOf(activatedAt)}`;
-  return finding("device", !revokedBefore && activatedAt <= entry.time, detail);
+  const spoke = await spokeFor(domain.registry, provider, reading.device, key, entry.time);
+  const detail = `endorsed by issuer ${issuer} in lot ${lot.slice(0, 10)}…, active since ${isoOf(activatedAt)}`;
+  const silent = `this key didn't speak for ${reading.device} at ${isoOf(entry.time)}, when the reading was anchored`;
+  return finding("device", spoke, spoke ? detail : silent);
 }
 
 async function checkLog(evidence: Evidence, provider: Provider): Promise<Finding> {

@@ -27,6 +27,7 @@ export interface PublicKey {
    * contract.
    */
   readonly material: Uint8Array;
+  /** The device that it speaks for: of a first key, what the key itself says. */
   readonly id: DeviceId;
 }
 
@@ -94,6 +95,16 @@ export function rsaKey(privateKey: string | KeyObject): DeviceKey {
     id: deviceIdOf(material),
     sign: (digest) => new Uint8Array(sign("sha256", digest, key)),
   };
+}
+
+/**
+ * A key that a device has taken later, by rotation or recovery: it speaks for that device, whose id stays.
+ *
+ * @example
+ * gateway.admit(heldBy(device, nextKey), nextSequence);
+ */
+export function heldBy<Key extends PublicKey>(device: DeviceId, key: Key): Key {
+  return { ...key, id: device };
 }
 
 /** A device that is an ERC-1271 contract: a wallet that says itself what its signatures are. */

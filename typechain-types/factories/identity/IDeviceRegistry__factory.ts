@@ -166,6 +166,22 @@
         "type": "address"
       },
       {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      }
+    ],
+    "name": "DeviceKeysVoidKey",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
         "internalType": "uint8",
         "name": "assurance",
         "type": "uint8"

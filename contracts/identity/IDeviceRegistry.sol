@@ -15,7 +15,7 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice A device went live.
     /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1. So in all events below.
     event DeviceActivated(LotId indexed lot, DeviceId indexed device, address indexed owner);
-    /// @notice The device's signatures count for nothing until it is resumed. `hold` is the reason that was added, see `Holds`.
+    /// @notice The device's signatures count for nothing until it is resumed, but to turn a recovery down and as proof against it. `hold` is the reason that was added, see `Holds`.
     event DeviceSuspended(LotId indexed lot, DeviceId indexed device, uint8 hold);
     /// @notice A reason went away; the device is active again if `left` is 0.
     event DeviceResumed(LotId indexed lot, DeviceId indexed device, uint8 hold, uint8 left);
@@ -72,7 +72,8 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice Brings many devices of one lot to life, with one proof for all. A device that is known already is passed over, so that nobody
     ///         can spoil a batch by activating one of its devices first.
     /// @param signers One a device, in the order of their places.
-    /// @param owners Likewise. Hazard: one that takes no tokens makes the whole batch fail; leave it out and send again.
+    /// @param owners Likewise. Hazard: one that takes no tokens, or a signer whose verifier runs out of gas, makes the whole batch fail; leave it
+    ///        out and send again.
     /// @param signatures Likewise, each with the same deadline.
     /// @param places The devices' places in the maker's tree, ascending.
     /// @param leaves How many leaves the tree has.
@@ -108,7 +109,7 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     function revokeDevice(LotId lot, DeviceId device) external;
 
     /// @notice Returns the bond of a retired or revoked device to its issuer, `bondDelay()` after it ended. Anyone may send it.
-    /// @dev The delay lets a contradiction be proved that the end of its life would hide.
+    /// @dev The delay lets a contradiction of a retired device be proved; a revoked one's signatures prove nothing.
     /// Errors: DeviceRegistryWrongState, DeviceRegistryBondSettled, DeviceRegistryBondNotFree. Event: BondMoved.
     function releaseBond(DeviceId device) external;
 

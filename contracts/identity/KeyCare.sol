@@ -123,7 +123,8 @@ library KeyCare {
         bytes calldata newSigner,
         uint64 readyAt
     ) external {
-        // Checks. The commitment holds the owner and the number of key events, so a transfer or another key makes it worthless.
+        // Checks. The commitment holds the owner, since when it is that, and the number of key events: a transfer makes it worthless, even
+        // one there and back, and so does another key.
         DeviceLife.requireAlive(store, device);
         bytes32 recovery = _recoveryOf(store, context.holder, device, newSigner, readyAt);
         require(store.recoveries[device] == recovery, IDeviceKeys.DeviceKeysNoRecovery(device));
@@ -268,6 +269,7 @@ library KeyCare {
         bytes calldata newSigner,
         uint64 readyAt
     ) private view returns (bytes32) {
-        return keccak256(abi.encode(keccak256(newSigner), readyAt, holder, store.devices[device].keyEvents));
+        DeviceStore.Device storage record = store.devices[device];
+        return keccak256(abi.encode(keccak256(newSigner), readyAt, holder, record.ownedSince, record.keyEvents));
     }
 }

@@ -73,6 +73,7 @@ interface IDeviceKeys {
 
     /// @notice Asks for another key without the present one. Only the owner of an active or suspended device. It takes `recoveryDelay()`, in which
     ///         the device or the issuer can turn it down. A new request replaces an earlier one; a transfer or a key change voids it.
+    ///         The new key is neither the present one nor the one that was voided last.
     /// @dev Left out on purpose: a veto of a key that the owner has revoked. A stolen key could block its own end for ever; the issuer's
     ///      veto remains.
     /// @param newSignature The new key's, over `keyChangeDigest(device, newSigner, deadline)`.

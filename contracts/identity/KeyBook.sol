@@ -52,8 +52,20 @@ library KeyBook {
         bytes calldata signer
     ) internal view returns (bool) {
         DeviceStore.Device storage record = store.devices[device];
-        if (record.holds & Holds.KEYLESS != 0 || !KeyKinds.equal(kind, record.kind)) return false;
-        if (record.keyEvents != 0) return store.keys[device].hash == bytes30(keccak256(signer));
+        return record.holds & Holds.KEYLESS == 0 && isLatest(store, device, kind, signer);
+    }
+
+    /// @notice Whether `signer`, of this kind, is the key that the device has, or had last if it was voided.
+    function isLatest(
+        DeviceStore.Layout storage store,
+        DeviceId device,
+        KeyKind kind,
+        bytes calldata signer
+    ) internal view returns (bool) {
+        DeviceStore.Device storage record = store.devices[device];
+        if (!KeyKinds.equal(kind, record.kind)) return false;
+        // The first event voids the first key, the second sets another.
+        if (record.keyEvents > 1) return store.keys[device].hash == bytes30(keccak256(signer));
         return DeviceId.unwrap(DeviceSigner.idOf(signer)) == DeviceId.unwrap(device);
     }
 

@@ -227,7 +227,7 @@ library KeyCare {
     ) private view returns (KeyKind kind, bytes32 digest) {
         require(block.timestamp <= deadline, IDeviceKeys.DeviceKeysExpired(deadline));
         kind = _kindOf(store, newSigner);
-        require(!KeyBook.isKey(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
+        require(!KeyBook.isLatest(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
         digest = keyChangeDigest(store, context.domain, device, newSigner, deadline);
         _checkSignature(kind, device, newSigner, digest, signature);
     }

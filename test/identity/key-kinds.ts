@@ -41,7 +41,7 @@ describe("DeviceRegistry's kinds of key", () => {
 
   describe("activation", () => {
     for (const hardfork of ["osaka", "prague"] as const) {
-      it(`takes a device of each kind, shows its key in the DID document and believes its signatures (${hardfork})`, async () => {
+      it(`takes a device of each kind by its very signature alone, shows its key in the DID document and believes it (${hardfork})`, async () => {
         const chain = await deployed(hardfork);
         const [issuer, someone] = [chain.accounts[0] ?? chain.operator, chain.accounts[1] ?? chain.operator];
         await makeIssuer(chain, issuer);

@@ -136,6 +136,22 @@ export function spoiled(key: RingKey, signature: Uint8Array): Uint8Array[] {
   return [...bad, v, fromHex(highS(toHex(signature), "secp256k1"))];
 }
 
+/** Makes the registry believe that a device has had so many events about keys. Its key must have changed before. */
+export async function wearOut({ ethers, networkHelpers, addresses }: Deployed, device: DeviceId, events: number) {
+  for (let place = 0n; ; place++) {
+    const slot = ethers.solidityPackedKeccak256(["uint256", "uint256"], [device, place]);
+    const record = await ethers.provider.getStorage(addresses.DeviceRegistry, slot);
+    // Of all that is kept under the device's address, its one slot alone is full: it begins with the count.
+    if (record.startsWith("0x0000")) continue;
+    await networkHelpers.setStorageAt(
+      addresses.DeviceRegistry,
+      slot,
+      `0x${events.toString(16).padStart(4, "0")}${record.slice(6)}`,
+    );
+    return;
+  }
+}
+
 /** For a suite: a maker with a device of each kind, all of one owner's, and the spare keys; anew for each test. */
 export function keyedFleet(hardfork: "osaka" | "prague" = "osaka") {
   let world: Deployed;

@@ -80,3 +80,12 @@ export async function contradict(world: Deployed, key: DeviceKey, by: Signer): P
       [first, second],
     );
 }
+
+/** Numbers below `bound` that are the same in each run (a linear congruential generator). */
+export function dice(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+}

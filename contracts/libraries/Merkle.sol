@@ -75,35 +75,75 @@ library Merkle {
         bytes32[] calldata siblings
     ) internal pure returns (bytes32 root) {
         require(_ascend(places, hashes.length, leaves), MerkleBadMultiproof(leaves, siblings.length));
-        uint256 count = hashes.length;
-        uint256 used = 0;
-        for (uint256 width = leaves; width > 1; width = (width + 1) >> 1) {
-            uint256 written = 0;
-            for (uint256 k = 0; k < count; ++written) {
-                uint256 place = places[k];
-                bytes32 hash = hashes[k];
-                ++k;
-                if (place & 1 == 0 && k < count && places[k] == place + 1) {
-                    hash = node(hash, hashes[k]);
-                    ++k;
-                } else if (place & 1 == 1 || place + 1 < width) {
-                    require(used < siblings.length, MerkleBadMultiproof(leaves, siblings.length));
-                    bytes32 sibling = siblings[used++];
-                    hash = place & 1 == 1 ? node(sibling, hash) : node(hash, sibling);
+        bool used;
+        // Assembly: 250 gas a node against 970, of which a batch from a large lot has 14 a device. Siblings are read beyond their end where
+        // there are too few; what that leads to is refused below. A fuzz test compares it with a plain version.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let left := add(free, 1)
+            let right := add(free, 33)
+            mstore8(free, 1)
+            let placed := add(places, 32)
+            let hashed := add(hashes, 32)
+            let end := shl(5, mload(hashes))
+            let at := siblings.offset
+            for {
+                let width := leaves
+            } gt(width, 1) {
+                // Half of it, rounded up, for any number.
+                width := sub(width, shr(1, width))
+            } {
+                let written := 0
+                for {
+                    let k := 0
+                } lt(k, end) {
+                    written := add(written, 32)
+                } {
+                    let place := mload(add(placed, k))
+                    let hash := mload(add(hashed, k))
+                    k := add(k, 32)
+                    switch and(place, 1)
+                    case 1 {
+                        mstore(left, calldataload(at))
+                        mstore(right, hash)
+                        at := add(at, 32)
+                        hash := keccak256(free, 65)
+                    }
+                    default {
+                        mstore(left, hash)
+                        switch and(lt(k, end), eq(mload(add(placed, k)), add(place, 1)))
+                        case 1 {
+                            mstore(right, mload(add(hashed, k)))
+                            k := add(k, 32)
+                            hash := keccak256(free, 65)
+                        }
+                        default {
+                            if lt(add(place, 1), width) {
+                                mstore(right, calldataload(at))
+                                at := add(at, 32)
+                                hash := keccak256(free, 65)
+                            }
+                        }
+                    }
+                    mstore(add(placed, written), shr(1, place))
+                    mstore(add(hashed, written), hash)
                 }
-                hashes[written] = hash;
-                places[written] = place >> 1;
+                end := written
             }
-            count = written;
+            root := mload(hashed)
+            used := eq(at, add(siblings.offset, shl(5, siblings.length)))
         }
-        require(used == siblings.length, MerkleBadMultiproof(leaves, siblings.length));
-        return hashes[0];
+        require(used, MerkleBadMultiproof(leaves, siblings.length));
     }
 
     function _ascend(uint256[] memory places, uint256 count, uint256 leaves) private pure returns (bool) {
         if (count == 0 || places.length != count || places[count - 1] >= leaves) return false;
+        uint256 last = places[0];
         for (uint256 k = 1; k < count; ++k) {
-            if (places[k - 1] >= places[k]) return false;
+            uint256 place = places[k];
+            if (last >= place) return false;
+            last = place;
         }
         return true;
     }

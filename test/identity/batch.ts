@@ -209,8 +209,7 @@ describe("DeviceRegistry.activateBatch", () => {
     it("refuses another number of leaves", async () => {
       const right = batch([first, ...keys.slice(59)]);
       for (const leaves of [0n, 1n, 59n]) await bad({ ...right, leaves });
-      for (const leaves of [65n, 120n, 2n ** 255n]) await bad({ ...right, leaves });
-      await expect(sendBatch(world, { ...right, leaves: 2n ** 256n - 1n })).to.be.revertedWithPanic(0x11);
+      for (const leaves of [65n, 120n, 2n ** 255n, 2n ** 256n - 1n]) await bad({ ...right, leaves });
     });
 
     it("refuses devices of another lot, naming the first", async () => {

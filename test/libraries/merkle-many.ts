@@ -116,6 +116,6 @@ describe("Merkle.climbMany", () => {
     await refused({ ...right, siblings: right.siblings.slice(1) });
     await refused({ ...right, siblings: [] });
     await refused({ ...right, siblings: [...right.siblings, right.hashes[0] ?? ""] });
-    for (const count of [0n, 12n, 33n, 2n ** 255n]) await refused({ ...right, leaves: count });
+    for (const count of [0n, 12n, 33n, 2n ** 255n, 2n ** 256n - 1n]) await refused({ ...right, leaves: count });
   });
 });

@@ -36,7 +36,7 @@ abstract contract DeviceKeys is IDeviceKeys, EIP712 {
         bytes calldata signature,
         bytes calldata newSignature
     ) external {
-        KeyCare.rotateKey(_store(), _contextOf(device), device, signer, newSigner, deadline, signature, newSignature);
+        KeyCare.rotateKey(_store(), _domainSeparatorV4(), device, signer, newSigner, deadline, signature, newSignature);
     }
 
     /// @inheritdoc IDeviceKeys

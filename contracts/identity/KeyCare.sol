@@ -45,9 +45,10 @@ library KeyCare {
         return _addKind(store, verifier, multicodec);
     }
 
+    /// @param domain Of the registry: all that this often used function needs of a context, which takes four slots to make.
     function rotateKey(
         DeviceStore.Layout storage store,
-        DeviceStore.Context calldata context,
+        bytes32 domain,
         DeviceId device,
         bytes calldata signer,
         bytes calldata newSigner,
@@ -57,7 +58,7 @@ library KeyCare {
     ) external {
         // Checks
         DeviceLife.requireState(store, device, store.devices[device].state == DeviceState.Active);
-        (KeyKind kind, bytes32 digest) = _checkNewKey(store, context, device, newSigner, deadline, newSignature);
+        (KeyKind kind, bytes32 digest) = _checkNewKey(store, domain, device, newSigner, deadline, newSignature);
         _checkSignature(_requireKey(store, device, signer), device, signer, digest, signature);
 
         // Effects
@@ -92,7 +93,7 @@ library KeyCare {
     ) external {
         DeviceLife.requireAlive(store, device);
         require(msg.sender == context.holder, IDeviceRegistry.DeviceRegistryNotAllowed(device, msg.sender));
-        _checkNewKey(store, context, device, newSigner, deadline, newSignature);
+        _checkNewKey(store, context.domain, device, newSigner, deadline, newSignature);
         uint64 readyAt = uint64(block.timestamp) + delay;
         store.recoveries[device] = _recoveryOf(store, context.holder, device, newSigner, readyAt);
         emit IDeviceKeys.RecoveryRequested(msg.sender, device, newSigner, readyAt);
@@ -218,7 +219,7 @@ library KeyCare {
     /// @dev The new key is of a known kind, is another one, and has signed.
     function _checkNewKey(
         DeviceStore.Layout storage store,
-        DeviceStore.Context calldata context,
+        bytes32 domain,
         DeviceId device,
         bytes calldata newSigner,
         uint64 deadline,
@@ -227,7 +228,7 @@ library KeyCare {
         require(block.timestamp <= deadline, IDeviceKeys.DeviceKeysExpired(deadline));
         kind = _kindOf(store, newSigner);
         require(!KeyBook.isKey(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
-        digest = keyChangeDigest(store, context.domain, device, newSigner, deadline);
+        digest = keyChangeDigest(store, domain, device, newSigner, deadline);
         _checkSignature(kind, device, newSigner, digest, signature);
     }
 

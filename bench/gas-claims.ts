@@ -54,7 +54,7 @@ async function activeDevices(bench: Bench, maker: Awaited<ReturnType<Bench["acco
     const signature = key.sign(digests.activation({ device: key.id, lot: id, owner, deadline: NEVER }));
     const { path, siblings } = lot.prove(key.id);
     const signer = signerOf(key, addresses);
-    await bench.send(operator, registry, abi, "activate", [id, signer, owner, NEVER, signature, path, siblings]);
+    await bench.send(operator, registry, abi, "activate", [id, signer, owner, signature, NEVER, path, siblings]);
   }
   return keys.map((key) => key.id);
 }

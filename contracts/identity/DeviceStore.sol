@@ -6,7 +6,7 @@ import {DeviceId, DeviceState, KeyKind, LotId} from "./DeviceTypes.sol";
 /// @title What the registry keeps of devices
 /// @dev One struct, handed as a storage pointer to the registry's parts and to the libraries that it is linked with.
 library DeviceStore {
-    /// @dev One slot, full but for a byte. No key: the id commits to the first one. `bondGone` is true when the bond was returned or slashed.
+    /// @dev One slot, full. No key: the id commits to the first one. `bondGone` is true when the bond was returned or slashed.
     ///      `ownedSince` and `stateSince` are 0 while they are `activatedAt`.
     ///      `keyEvents` counts the ERC-1056 events about keys after the first; it is the nonce of key changes.
     struct Device {

@@ -13,7 +13,7 @@ import {ILotBook} from "./ILotBook.sol";
 ///      controller, no key, no delegates and no user any more.
 interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice A device went live.
-    /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1. So in all events below.
+    /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1. So in all events below but UpdateUser.
     event DeviceActivated(LotId indexed lot, DeviceId indexed device, address indexed owner);
     /// @notice The device's signatures count for nothing until it is resumed. `hold` is the reason that was added, see `Holds`.
     event DeviceSuspended(LotId indexed lot, DeviceId indexed device, uint8 hold);
@@ -28,6 +28,8 @@ interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice How this device keeps its key, in the issuer's word; the lot's assurance remains a ceiling.
     event AssuranceStated(LotId indexed lot, DeviceId indexed device, uint8 assurance);
     /// @notice ERC-4907: who may use the device, until when.
+    /// @dev The one event that isn't of ERC-1056 and has the device in topic 1, where the standard wants the token. Resolvers pass over it, as
+    ///      over every event that they don't know.
     event UpdateUser(uint256 indexed tokenId, address indexed user, uint64 expires);
 
     error DeviceRegistryLotFull(LotId lot, uint64 size);

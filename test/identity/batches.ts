@@ -40,8 +40,11 @@ export function batchOf(
   return { lot: id, deadline: FAR, signers, owners, signatures, places, leaves, proof: siblings.map(toHex) };
 }
 
-export function argsOf({ lot, deadline, signers, owners, signatures, places, leaves, proof }: BatchCall) {
-  return [lot, deadline, [...signers], [...owners], [...signatures], [...places], leaves, [...proof]] as const;
+type BatchArgs = [string, bigint, string[], string[], string[], bigint[], bigint, string[]];
+
+/** The call as the binding takes it. */
+export function argsOf({ lot, deadline, signers, owners, signatures, places, leaves, proof }: BatchCall): BatchArgs {
+  return [lot, deadline, [...signers], [...owners], [...signatures], [...places], leaves, [...proof]];
 }
 
 /** Sends the call from the operator, who is nobody to the devices. */

@@ -52,7 +52,7 @@ export async function pictureOf(world: Deployed, device: string, known?: string)
     controller: await registry.identityOwner(device),
     changed: await registry.changed(device),
     userExpires: await registry.userExpires(device),
-    delegates: (await registry.delegatesOf(device))[1].join(),
+    delegates: (await registry.delegatesOf(device)).accounts.join(),
     attributes: known === undefined || known === attributes ? attributes : "changed",
     key: [...(await registry.keyOf(device))].map(BigInt).join(),
     balance: await itc.balanceOf(addresses.DeviceRegistry),

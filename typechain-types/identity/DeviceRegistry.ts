@@ -643,7 +643,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     delegatesOf: TypedContractMethod<
       [device: AddressLike, ],
-      [[string[], string[], bigint[], bigint[]]],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >
     
@@ -1192,7 +1192,7 @@ getFunction(nameOrSignature: 'completeRecovery'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'delegatesOf'): TypedContractMethod<
       [device: AddressLike, ],
-      [[string[], string[], bigint[], bigint[]]],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<

@@ -5,6 +5,7 @@ import { measureAttestation } from "./gas-attestation.js";
 import { measureClaims } from "./gas-claims.js";
 import { measureAnchoring, measureIdentity } from "./gas-devices.js";
 import { measureAnalytics, measurePayouts, measureToken } from "./gas-money.js";
+import { measureRegistry } from "./gas-registry.js";
 import { type Measured, openBench } from "./rig.js";
 import targets from "./targets.json" with { type: "json" };
 
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
   const measured: Measured[] = [];
   for (const measure of [
     measureIdentity,
+    measureRegistry,
     measureAttestation,
     measureClaims,
     measureAnchoring,

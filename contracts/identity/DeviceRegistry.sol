@@ -189,8 +189,7 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, DeviceUsers, IDevice
     /// @inheritdoc IDeviceRegistry
     function standingOf(DeviceId device) external view returns (uint8 holds, uint256 bond) {
         DeviceStore.Device storage record = _devices.devices[device];
-        if (record.state == DeviceState.None || record.marks & DeviceStore.BOND_GONE != 0) return (record.holds, 0);
-        return (record.holds, _bondOf(record.lotNumber));
+        return (record.holds, record.marks & DeviceStore.BOND_GONE != 0 ? 0 : _bondOf(record.lotNumber));
     }
 
     /// @inheritdoc IDeviceRegistry
@@ -201,7 +200,11 @@ contract DeviceRegistry is LotBook, DeviceKeys, DeviceDids, DeviceUsers, IDevice
     /// @inheritdoc IDeviceRegistry
     function delegatesOf(
         DeviceId device
-    ) external view returns (bytes32[] memory, address[] memory, uint64[] memory, uint16[] memory) {
+    )
+        external
+        view
+        returns (bytes32[] memory types, address[] memory accounts, uint64[] memory validTo, uint16[] memory numbers)
+    {
         return DelegateCare.delegatesOf(_devices, device);
     }
 

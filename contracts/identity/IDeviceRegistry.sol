@@ -13,7 +13,7 @@ import {ILotBook} from "./ILotBook.sol";
 ///      controller, no key, no delegates and no user any more.
 interface IDeviceRegistry is ILotBook, IDeviceKeys {
     /// @notice A device went live.
-    /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1. So in all events below.
+    /// @dev The device is topic 2, not 1: a did:ethr resolver reads every event with the device in topic 1. So in all events below but UpdateUser.
     event DeviceActivated(LotId indexed lot, DeviceId indexed device, address indexed owner);
     /// @notice The device's signatures count for nothing until it is resumed, but to turn a recovery down and as proof against it. `hold` is the reason that was added, see `Holds`.
     event DeviceSuspended(LotId indexed lot, DeviceId indexed device, uint8 hold);

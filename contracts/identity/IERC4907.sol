@@ -5,6 +5,8 @@ pragma solidity ^0.8.26;
 /// @notice See https://eips.ethereum.org/EIPS/eip-4907. Times are Unix seconds.
 interface IERC4907 {
     /// @notice Whom the device is lent to until `expires`; 0 when a transfer has ended it.
+    /// @dev The one event that isn't of ERC-1056 and has the device in topic 1, where the standard wants the token. Resolvers pass over it, as
+    ///      over every event that they don't know.
     event UpdateUser(uint256 indexed tokenId, address indexed user, uint64 expires);
 
     /// @notice Lends the device to a user until `expires`, which is the last second. Its owner, or an account approved for the token.

@@ -57,7 +57,7 @@ library KeyCare {
     ) external {
         // Checks
         DeviceLife.requireState(store, device, store.devices[device].state == DeviceState.Active);
-        (KeyKind kind, bytes32 digest) = _checkNewKey(store, context, device, newSigner, deadline, newSignature);
+        (KeyKind kind, bytes32 digest) = _checkNewKey(store, context.domain, device, newSigner, deadline, newSignature);
         _checkSignature(_requireKey(store, device, signer), device, signer, digest, signature);
 
         // Effects
@@ -93,7 +93,7 @@ library KeyCare {
     ) external {
         DeviceLife.requireAlive(store, device);
         require(msg.sender == context.holder, IDeviceRegistry.DeviceRegistryNotAllowed(device, msg.sender));
-        _checkNewKey(store, context, device, newSigner, deadline, newSignature);
+        _checkNewKey(store, context.domain, device, newSigner, deadline, newSignature);
         uint64 readyAt = uint64(block.timestamp) + delay;
         store.recoveries[device] = _recoveryOf(store, context.holder, device, newSigner, readyAt);
         emit IDeviceKeys.RecoveryRequested(msg.sender, device, newSigner, readyAt);
@@ -220,7 +220,7 @@ library KeyCare {
     /// @dev The new key is of a known kind, is another one, was never revoked, and has signed.
     function _checkNewKey(
         DeviceStore.Layout storage store,
-        DeviceStore.Context calldata context,
+        bytes32 domain,
         DeviceId device,
         bytes calldata newSigner,
         uint64 deadline,
@@ -230,7 +230,7 @@ library KeyCare {
         kind = _kindOf(store, newSigner);
         require(!KeyBook.isKey(store, device, kind, newSigner), IDeviceKeys.DeviceKeysSameKey(device));
         require(!KeyBook.isVoid(store, device, newSigner), IDeviceKeys.DeviceKeysVoidKey(device, newSigner));
-        digest = keyChangeDigest(store, context.domain, device, newSigner, deadline);
+        digest = keyChangeDigest(store, domain, device, newSigner, deadline);
         _checkSignature(kind, device, newSigner, digest, signature);
     }
 

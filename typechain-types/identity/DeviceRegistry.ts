@@ -645,7 +645,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
     delegatesOf: TypedContractMethod<
       [device: AddressLike, ],
-      [[string[], string[], bigint[], bigint[]]],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >
     
@@ -1202,7 +1202,7 @@ getFunction(nameOrSignature: 'completeRecovery'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'delegatesOf'): TypedContractMethod<
       [device: AddressLike, ],
-      [[string[], string[], bigint[], bigint[]]],
+      [[string[], string[], bigint[], bigint[]] & {types: string[], accounts: string[], validTo: bigint[], numbers: bigint[] }],
       'view'
     >;
 getFunction(nameOrSignature: 'deviceOf'): TypedContractMethod<

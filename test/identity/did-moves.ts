@@ -27,9 +27,13 @@ export interface Device {
   delegates: Delegate[];
   attributes: (readonly [name: string, value: Uint8Array])[];
   recovery: { readonly key: AnyKey; readonly readyAt: bigint } | undefined;
+  /** Keys that it must never have again. */
+  readonly voided: Set<AnyKey>;
   /** Which signer held from which block on. */
   readonly signers: { readonly block: number; readonly signer: Uint8Array }[];
 }
+
+const NONE = new Uint8Array();
 
 type Move = (device: Device, dice: Dice, time: bigint) => Promise<readonly DidChange[]>;
 
@@ -67,7 +71,9 @@ export async function movesOf(
   const alive = ({ state }: Device) => state !== "ended";
   const active = ({ state, key }: Device) => state === "active" && key !== undefined;
   const newKey = (device: Device, dice: Dice): AnyKey => {
-    const others = keys.filter(({ signer }) => !device.key || toHex(signer) !== toHex(device.key.signer));
+    const others = keys.filter(
+      (key) => !device.voided.has(key) && toHex(key.signer) !== toHex(device.key?.signer ?? NONE),
+    );
     return others[dice.below(others.length)] ?? others[0] ?? fail();
   };
   return [
@@ -81,8 +87,8 @@ export async function movesOf(
       move: async (device, dice, time) => {
         const to = (owners[dice.below(4)] ?? fail()).address;
         await call(device.owner, "transferFrom", device.owner, to, BigInt(device.address));
-        // A recovery is the wish of one owner.
-        if (to !== device.owner) device.recovery = undefined;
+        // A recovery is the wish of one time of ownership.
+        device.recovery = undefined;
         device.owner = to;
         if (!alive(device)) return [];
         const ended = device.delegates.map(({ type, account }) => delegateEvent(type, account, time - 1n));
@@ -264,6 +270,7 @@ function keyMoves(
       move: async (device, _dice, time) => {
         await call(device.owner, "revokeKey", device.address, (device.key ?? fail()).signer);
         const changes = drop(device, time);
+        if (device.key) device.voided.add(device.key);
         device.key = device.recovery = undefined;
         return changes;
       },

@@ -64,7 +64,16 @@ async function registryDriver(world: Deployed, played: Map<string, number>): Pro
       const first = ownKey(world, key);
       const signers = [{ block: await world.ethers.provider.getBlockNumber(), signer: first.signer }];
       const empty = { state: "active", keyEvents: 0n, delegates: [], attributes: [], recovery: undefined } as const;
-      const identity: Device = { address: key.id, owner, key: first, ...empty, delegates: [], attributes: [], signers };
+      const identity: Device = {
+        address: key.id,
+        owner,
+        key: first,
+        ...empty,
+        delegates: [],
+        attributes: [],
+        voided: new Set(),
+        signers,
+      };
       return { identity, born: [{ kind: "owner", owner }, first.event(FOREVER)] };
     },
     // A recovery takes days: sometimes they pass.

@@ -10,7 +10,7 @@ import {
   signReading,
 } from "../../toolkit/anchoring/readings.js";
 import { Digests } from "../../toolkit/identity/digests.js";
-import { type CurveKind, deviceKey, isSignature, KeyError } from "../../toolkit/identity/keys.js";
+import { type CurveKind, deviceKey, heldBy, isSignature, KeyError } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { VirtualDevice } from "../../toolkit/testing/devices.js";
 import { highS, keyOf } from "../identity/fleet.js";
@@ -104,6 +104,24 @@ describe("Readings, batches and gateways", () => {
     const refused = (gateway: Gateway, one: SignedReading, code: string): void => {
       expect(() => gateway.receive(one)).to.throw(GatewayError, code);
     };
+
+    it("goes on with a device that has another key, and takes nothing more of the first", () => {
+      const gateway = new Gateway(digests, 10);
+      const first = keyOf("a");
+      gateway.admit(first);
+      gateway.receive(reading("a", 0n));
+      for (const kind of ["p256", "secp256k1"] as const) {
+        const next = heldBy(first.id, keyOf("a's next", kind));
+        const sequence = kind === "p256" ? 1n : 2n;
+        gateway.admit(next, sequence);
+        refused(gateway, reading("a", sequence), "ITC_GATEWAY_SIGNATURE");
+        const { content } = reading("a", sequence);
+        const said = signReading(next, digests, { sequence, time: 200n, schema, content });
+        expect(said.device).to.equal(first.id);
+        gateway.receive(said);
+      }
+      expect(gateway.seal()[0]?.header.count).to.equal(3n);
+    });
 
     it("forwards what its devices sign, once and in order, and keeps nothing that it refuses", () => {
       const gateway = new Gateway(digests, 10);

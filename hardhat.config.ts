@@ -39,7 +39,7 @@ export default defineConfig({
   solidity: {
     compilers: [compiler(1_000_000)],
     // Optimised for size as far as its hot paths bear it: a contract may have 24,576 bytes (EIP-170).
-    overrides: { "contracts/identity/DeviceRegistry.sol": compiler(400) },
+    overrides: { "contracts/identity/DeviceRegistry.sol": compiler(200) },
   },
   typechain: { outDir: "typechain-types", tsNocheck: true },
   test: { mocha: { timeout: 120_000 } },

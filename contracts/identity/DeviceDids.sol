@@ -31,12 +31,12 @@ abstract contract DeviceDids is IERC1056 {
 
     /// @inheritdoc IERC1056
     function setAttribute(address identity, bytes32 name, bytes calldata value, uint256 validity) external {
-        _noteAttribute(_requireController(identity), name, value, DidLog.validUntil(validity));
+        _noteAttribute(_requireDescriber(identity), name, value, DidLog.validUntil(validity));
     }
 
     /// @inheritdoc IERC1056
     function revokeAttribute(address identity, bytes32 name, bytes calldata value) external {
-        _noteAttribute(_requireController(identity), name, value, block.timestamp - 1);
+        _noteAttribute(_requireDescriber(identity), name, value, block.timestamp - 1);
     }
 
     /// @inheritdoc IERC1056
@@ -69,17 +69,27 @@ abstract contract DeviceDids is IERC1056 {
 
     function _holderOf(DeviceId device) internal view virtual returns (address);
 
-    /// @dev One write for an attribute: its block and the commitment share a slot that nothing else writes.
+    /// @dev One write for an attribute, and no look at the device itself from the second one on: see `DeviceStore.Attributes`.
     function _noteAttribute(DeviceId device, bytes32 name, bytes calldata value, uint256 validTo) private {
         require(bytes8(name) != KEY_PREFIX && DidLog.isAscii(name), IDeviceRegistry.DeviceRegistryReservedName(name));
         DeviceStore.Attributes storage attributes = _store().attributes[device];
-        uint256 previous = DidLog.latest(_store(), device);
-        DeviceStore.Device storage record = _store().devices[device];
-        if (record.marks & DeviceStore.HAS_ATTRIBUTES == 0) record.marks |= DeviceStore.HAS_ATTRIBUTES;
+        uint256 previous = attributes.changed;
+        if (previous == 0) {
+            DeviceStore.Device storage record = _store().devices[device];
+            previous = record.changed;
+            record.marks |= DeviceStore.HAS_ATTRIBUTES;
+        }
         bytes32 digest = keccak256(abi.encode(attributes.digest, name, keccak256(value), validTo));
         attributes.digest = uint216(uint256(digest));
         attributes.changed = uint40(block.number);
         emit DIDAttributeChanged(DeviceId.unwrap(device), name, value, validTo, previous);
+    }
+
+    /// @dev As `_requireController`, without a look at a device that has attributes: it lives.
+    function _requireDescriber(address identity) private view returns (DeviceId device) {
+        device = DeviceId.wrap(identity);
+        _requireHolder(device);
+        if (_store().attributes[device].changed == 0) DeviceLife.requireAlive(_store(), device);
     }
 
     function _requireHolder(DeviceId device) private view {

@@ -38,6 +38,10 @@ library DeviceLife {
         record.state = state;
         record.stateSince = uint40(block.timestamp);
         DidLog.noteOwner(store, device, address(0));
+        if (record.marks & DeviceStore.HAS_ATTRIBUTES == 0) return;
+        record.marks &= ~DeviceStore.HAS_ATTRIBUTES;
+        record.changed = uint40(block.number);
+        store.attributes[device].changed = 0;
     }
 
     function setAssurance(DeviceStore.Layout storage store, LotId lot, DeviceId device, uint8 assurance) internal {

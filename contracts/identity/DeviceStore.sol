@@ -44,7 +44,8 @@ library DeviceStore {
         mapping(uint256 place => Delegate) list;
     }
 
-    /// @dev One slot. Kept beside `Device.changed`, so that an attribute costs one write: the later of the two counts.
+    /// @dev One slot. While a device lives and has had attributes, `changed` is here instead of in its own slot, for all its changes: an
+    ///      attribute then costs one write, and that it isn't 0 says that the device lives.
     struct Attributes {
         uint216 digest;
         uint40 changed;

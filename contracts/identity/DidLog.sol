@@ -74,16 +74,18 @@ library DidLog {
     /// @notice Writes this block as the latest change of the device, and returns the one before.
     function advance(DeviceStore.Layout storage store, DeviceId device) internal returns (uint256 previous) {
         previous = latest(store, device);
-        store.devices[device].changed = uint40(block.number);
+        if (store.devices[device].marks & DeviceStore.HAS_ATTRIBUTES != 0) {
+            store.attributes[device].changed = uint40(block.number);
+        } else {
+            store.devices[device].changed = uint40(block.number);
+        }
     }
 
     /// @notice The block of the device's latest change.
     function latest(DeviceStore.Layout storage store, DeviceId device) internal view returns (uint256) {
         DeviceStore.Device storage record = store.devices[device];
-        uint40 own = record.changed;
-        if (record.marks & DeviceStore.HAS_ATTRIBUTES == 0) return own;
-        uint40 attributes = store.attributes[device].changed;
-        return own > attributes ? own : attributes;
+        bool beside = record.marks & DeviceStore.HAS_ATTRIBUTES != 0;
+        return beside ? store.attributes[device].changed : record.changed;
     }
 
     /// @notice Which `#delegate-N` the event is that was counted last: the one of activation comes first.

@@ -8,6 +8,7 @@ export * from "./analytics/aggregate-tree.js";
 export * from "./analytics/requests.js";
 export * from "./analytics/shares.js";
 export * from "./anchoring/batches.js";
+export * from "./anchoring/contents.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/gateway.js";
 export * from "./anchoring/log-reader.js";

@@ -54,7 +54,7 @@ describe("Evidence of a reading", () => {
       anchor: world.addresses.DataAnchor,
       key: { kind: by.kind, material: by.material, id: by.id },
       reading: mine.reading,
-      measurement: mine.measurement,
+      content: { kind: "scalar", ...mine.measurement },
       batch: { count, first, last, proof: batch.prove(3) },
       entry: {
         publisher: gateway().address,
@@ -86,14 +86,14 @@ describe("Evidence of a reading", () => {
 
   it("is read back as it was written", () => {
     expect(readEvidence(writeEvidence(evidence))).to.deep.equal(evidence);
-    const { measurement: _private, ...rest } = evidence;
+    const { content: _private, ...rest } = evidence;
     expect(readEvidence(writeEvidence(rest))).to.deep.equal(rest);
   });
 
   it("holds for a reading in a log, from the bundle and a node alone", async () => {
     const { holds, findings } = await verdict(writeEvidence(evidence));
     expect(findings.map(({ what, holds: one }) => [what, one])).to.deep.equal(
-      ["chain", "contracts", "signature", "value", "device", "log"].map((what) => [what, true]),
+      ["chain", "contracts", "signature", "content", "device", "log"].map((what) => [what, true]),
     );
     expect(holds).to.equal(true);
   });
@@ -143,7 +143,7 @@ describe("Evidence of a reading", () => {
     };
     const values = [null, 1, true, [], {}, "", "0x", "-1", "1e3", "0x1", ["0x"], "9".repeat(80), { __proto__: null }];
     for (const path of parts(bundle)) {
-      if (path.join() !== "measurement") {
+      if (path.join() !== "content") {
         expect(() => readEvidence(changed(path, (holder, name) => Reflect.deleteProperty(holder, name)))).to.throw(
           EvidenceError,
         );
@@ -178,7 +178,7 @@ describe("Evidence of a reading", () => {
       "null",
       "[]",
       "{}",
-      '{"format":"iotchain-evidence/2"}',
+      '{"format":"iotchain-evidence/3"}',
       '{"__proto__":{"format":"x"}}',
       "\u0000",
     ]) {

@@ -6,10 +6,14 @@ import { type DeviceId, deviceIdOf, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
-import type { Measurement, SignedReading } from "./readings.js";
+import type { Content } from "./contents.js";
+import type { SignedReading } from "./readings.js";
 
 /** Evidence that isn't evidence: not the format, or too large. */
 export class EvidenceError extends IotchainError {}
+
+/** Largest chunk of a file, in bytes: what IPFS still exchanges as one block. */
+const MAX_CHUNK_BYTES = 2 ** 20;
 
 /** Largest bundle that is looked at, in bytes of JSON. A real one is under 4 KiB. */
 export const MAX_BUNDLE_BYTES = 64 * 1024;
@@ -31,8 +35,31 @@ const uint = (bits: bigint): z.ZodType<bigint> =>
     .refine((value) => value >> bits === 0n, `a number below 2^${bits}`);
 const siblings = z.array(hex(32)).max(64);
 
+const CONTENT = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("scalar"),
+    value: z
+      .string()
+      .regex(/^(0|-?[1-9]\d{0,76})$/, "a whole number")
+      .transform(BigInt),
+    salt: hex(32),
+  }),
+  z.strictObject({ kind: z.literal("payload"), hash: hex(32), salt: hex(32) }),
+  z.strictObject({
+    kind: z.literal("file"),
+    file: z.strictObject({
+      size: uint(64n),
+      chunkSize: z.int().positive().max(MAX_CHUNK_BYTES),
+      root: hex(32),
+      cid: hex(32),
+    }),
+    salt: hex(32),
+  }),
+  z.strictObject({ kind: z.literal("sealed"), ciphertext: hex(32), plain: hex(32), salt: hex(32) }),
+]);
+
 const Bundle = z.strictObject({
-  format: z.literal("iotchain-evidence/1"),
+  format: z.literal("iotchain-evidence/2"),
   chainId: uint(64n),
   registry: address,
   anchor: address,
@@ -50,15 +77,7 @@ const Bundle = z.strictObject({
     content: hex(32),
     signature: hex(),
   }),
-  measurement: z.optional(
-    z.strictObject({
-      value: z
-        .string()
-        .regex(/^(0|-?[1-9]\d{0,76})$/, "a whole number")
-        .transform(BigInt),
-      salt: hex(32),
-    }),
-  ),
+  content: z.optional(CONTENT),
   batch: z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings }),
   entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), size: uint(53n), siblings }),
 });
@@ -69,8 +88,8 @@ export interface Evidence {
   readonly anchor: string;
   readonly key: PublicKey;
   readonly reading: SignedReading;
-  /** Left out where the value stays private. */
-  readonly measurement?: Measurement;
+  /** What the reading commits to. Left out where it stays private. */
+  readonly content?: Content;
   readonly batch: Omit<BatchHeader, "root" | "schema"> & { readonly proof: MerkleProof };
   /** Where the batch stands; the siblings reach the peak of the log when it had `size` entries. */
   readonly entry: {
@@ -83,10 +102,10 @@ export interface Evidence {
 }
 
 /** Writes evidence as one JSON text. */
-export function writeEvidence({ domain, anchor, key, reading, measurement, batch, entry }: Evidence): string {
+export function writeEvidence({ domain, anchor, key, reading, content, batch, entry }: Evidence): string {
   const text = (value: bigint): string => value.toString();
   return JSON.stringify({
-    format: "iotchain-evidence/1",
+    format: "iotchain-evidence/2",
     chainId: text(domain.chainId),
     registry: domain.registry,
     anchor,
@@ -99,7 +118,7 @@ export function writeEvidence({ domain, anchor, key, reading, measurement, batch
       content: toHex(reading.content),
       signature: toHex(reading.signature),
     },
-    ...(measurement && { measurement: { value: text(measurement.value), salt: toHex(measurement.salt) } }),
+    ...(content && { content: contentJson(content) }),
     batch: {
       count: text(batch.count),
       first: text(batch.first),
@@ -117,6 +136,26 @@ export function writeEvidence({ domain, anchor, key, reading, measurement, batch
   });
 }
 
+function contentJson(content: Content): object {
+  const salt = toHex(content.salt);
+  switch (content.kind) {
+    case "scalar":
+      return { kind: content.kind, value: content.value.toString(), salt };
+    case "payload":
+      return { kind: content.kind, hash: toHex(content.hash), salt };
+    case "file": {
+      const { size, chunkSize, root, cid } = content.file;
+      return {
+        kind: content.kind,
+        file: { size: size.toString(), chunkSize, root: toHex(root), cid: toHex(cid) },
+        salt,
+      };
+    }
+    case "sealed":
+      return { kind: content.kind, ciphertext: toHex(content.ciphertext), plain: toHex(content.plain), salt };
+  }
+}
+
 /** Reads evidence. Errors: ITC_EVIDENCE_TOO_LARGE, ITC_EVIDENCE_MALFORMED; nothing else is thrown, whatever the text is. */
 export function readEvidence(json: string): Evidence {
   if (Buffer.byteLength(json) > MAX_BUNDLE_BYTES) {
@@ -126,13 +165,13 @@ export function readEvidence(json: string): Evidence {
       "Pass one reading's bundle.",
     );
   }
-  const { chainId, registry, anchor, key, reading, measurement, batch, entry } = parseBundle(json);
+  const { chainId, registry, anchor, key, reading, content, batch, entry } = parseBundle(json);
   return {
     domain: { chainId, registry },
     anchor,
     key: { ...key, id: deviceIdOf(key.material) },
     reading: { ...reading, device: reading.device as DeviceId },
-    ...(measurement && { measurement }),
+    ...(content && { content }),
     batch: {
       count: batch.count,
       first: batch.first,
@@ -145,7 +184,7 @@ export function readEvidence(json: string): Evidence {
 
 function parseBundle(json: string): z.output<typeof Bundle> {
   const malformed = (what: string, cause?: unknown): EvidenceError =>
-    new EvidenceError("ITC_EVIDENCE_MALFORMED", what, "Pass a bundle of format iotchain-evidence/1.", { cause });
+    new EvidenceError("ITC_EVIDENCE_MALFORMED", what, "Pass a bundle of format iotchain-evidence/2.", { cause });
   let value: unknown;
   try {
     value = JSON.parse(json);

@@ -1,7 +1,8 @@
 import { id } from "ethers";
 import type { Digests, Reading } from "../identity/digests.js";
 import { type DeviceKey, isSignature, type PublicKey } from "../identity/keys.js";
-import { concat, fromHex, intBytes, keccak256, uintBytes } from "../internal/bytes.js";
+import { concat, fromHex, keccak256, uintBytes } from "../internal/bytes.js";
+import { contentHash } from "./contents.js";
 
 /** A reading with its device's signature: what travels from the device to a gateway. */
 export interface SignedReading extends Reading {
@@ -32,8 +33,8 @@ export function schemaIdOf({ quantity, unit, scale }: ReadingSchema): Uint8Array
 }
 
 /** The content hash of a measurement: keccak256(abi.encode(int256 value, bytes32 salt)). */
-export function contentOf({ value, salt }: Measurement): Uint8Array {
-  return keccak256(intBytes(value, 32), salt);
+export function contentOf(measurement: Measurement): Uint8Array {
+  return contentHash({ kind: "scalar", ...measurement });
 }
 
 /** The salt of a device's reading, from a secret that it keeps for this alone. */

@@ -3,13 +3,13 @@ import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
 import { Digests } from "../identity/digests.js";
 import { spokeFor } from "../identity/key-history.js";
 import { isSignature } from "../identity/keys.js";
-import { fromHex, sameBytes } from "../internal/bytes.js";
+import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, isoOf, type Verdict, verdictOf } from "../internal/findings.js";
 import { batchRootFrom, entryOf } from "./batches.js";
+import { type Content, contentHash } from "./contents.js";
 import { type Evidence, readEvidence } from "./evidence.js";
 import { readLog } from "./log-reader.js";
 import { entryLeaf, peakHeight, provesEntry } from "./mountain-range.js";
-import { contentOf } from "./readings.js";
 
 export type { Finding, Verdict } from "../internal/findings.js";
 
@@ -73,17 +73,30 @@ async function asked(what: string, answer: Promise<Finding>): Promise<Finding> {
   }
 }
 
-function checkSignature({ domain, key, reading, measurement }: Evidence): Finding[] {
+function checkSignature({ domain, key, reading, content }: Evidence): Finding[] {
   const digest = new Digests(domain).reading(reading);
   const signed = isSignature(key, digest, reading.signature);
   const findings = [
     finding("signature", signed, `${key.kind} key of device ${reading.device} over reading ${reading.sequence}`),
   ];
-  if (measurement) {
-    const opened = sameBytes(contentOf(measurement), reading.content);
-    findings.push(finding("value", opened, `${measurement.value} is what the device committed to`));
+  if (content) {
+    const opened = sameBytes(contentHash(content), reading.content);
+    findings.push(finding("content", opened, `${inWords(content)} is what the device committed to`));
   }
   return findings;
+}
+
+function inWords(content: Content): string {
+  switch (content.kind) {
+    case "scalar":
+      return `the value ${content.value}`;
+    case "payload":
+      return `a payload of hash ${toHex(content.hash)}`;
+    case "file":
+      return `a file of ${content.file.size} bytes`;
+    case "sealed":
+      return `a ciphertext of hash ${toHex(content.ciphertext)}`;
+  }
 }
 
 /** Whether the key spoke for the device when the reading was anchored: no later theft of an old key can make evidence. */

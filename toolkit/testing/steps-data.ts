@@ -61,7 +61,7 @@ export function evidenceOf(world: World, anchored: Anchored): string {
     anchor: world.addresses.DataAnchor,
     key: member.device.key,
     reading,
-    measurement,
+    content: { kind: "scalar", ...measurement },
     batch: { count, first, last, proof: batch.prove(place) },
     entry: {
       publisher: gateway.account.address,

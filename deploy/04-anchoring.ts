@@ -3,5 +3,5 @@ import type { Deployment } from "./deployment.js";
 
 /** The logs. */
 export async function deployAnchoring(deployment: Deployment): Promise<void> {
-  await deployment.deploy("DataAnchor", DataAnchor__factory);
+  await deployment.deploy("DataAnchor", DataAnchor__factory, deployment.address("DeviceRegistry"));
 }

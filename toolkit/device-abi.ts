@@ -8,7 +8,20 @@ import {
 
 /** The functions that devices and gateways call, by contract: all that small firmware needs of an ABI. */
 const DEVICE_FACING = {
-  DataAnchor: ["append", "headOf", "peakOf", "rootOf", "verifyEntry"],
+  DataAnchor: [
+    "append",
+    "appendFor",
+    "appendMany",
+    "checkAccount",
+    "entryDigest",
+    "headOf",
+    "isBarred",
+    "peakOf",
+    "rootOf",
+    "verifyConsistency",
+    "verifyEntry",
+    "verifyRange",
+  ],
   DeviceRegistry: [
     "activate",
     "activateBatch",
@@ -17,7 +30,7 @@ const DEVICE_FACING = {
     "cancelRecoveryDigest",
     "deviceOf",
     "isActive",
-    "isValidDeviceSignature",
+    "isSignedByDevice",
     "keyChangeDigest",
     "keyOf",
     "lotOf",

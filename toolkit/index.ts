@@ -9,6 +9,7 @@ export * from "./analytics/requests.js";
 export * from "./analytics/shares.js";
 export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";
+export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/gateway.js";
 export * from "./anchoring/log-reader.js";
@@ -29,6 +30,14 @@ export * from "./identity/epcis.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";
 export * from "./identity/provenance.js";
-export { climb, leafHash, type MerkleProof, MerkleTree, nodeHash, verify as verifyProof } from "./internal/merkle.js";
+export {
+  climb,
+  climbMany,
+  leafHash,
+  type MerkleProof,
+  MerkleTree,
+  nodeHash,
+  verify as verifyProof,
+} from "./internal/merkle.js";
 export * from "./payouts/payout-tree.js";
 export { decodeRevert, RevertedError, revertDataOf } from "./reverts.js";

@@ -7,6 +7,9 @@ import { nodeHash } from "../../toolkit/internal/merkle.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { type Deployed, deployed } from "../support.js";
 
+/** Of the mapping of logs: OpenZeppelin's EIP712 has the two before. */
+const LOGS_SLOT = 2;
+
 const entryOf = (k: number): Uint8Array => fromHex(secretOf(2, `entry-${k}`));
 
 /** RFC 9162 §2.1.1, word by word: split at the largest power of two below the size. */
@@ -164,7 +167,7 @@ describe("DataAnchor", () => {
     /** Puts a log into storage as appends would have left it. */
     async function plant(range: MountainRange, time: bigint): Promise<void> {
       const base = BigInt(
-        keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [publisher().address, 0])),
+        keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [publisher().address, LOGS_SLOT])),
       );
       const write = (slot: bigint, value: Uint8Array) =>
         world.networkHelpers.setStorageAt(world.addresses.DataAnchor, slot, toHex(value));

@@ -36,6 +36,50 @@ export function verify(root: Uint8Array, leaf: Uint8Array, proof: MerkleProof): 
 }
 
 /**
+ * The root that many leaves of one tree lead to, as `Merkle.climbMany` climbs. Undefined for places that don't ascend or lie outside the
+ * tree, and for siblings that are missing or too many.
+ *
+ * @param places Where the leaves stand, ascending.
+ * @param size How many leaves the tree has.
+ * @param siblings See {@link MerkleTree.proveMany}.
+ */
+export function climbMany(
+  leaves: readonly Uint8Array[],
+  places: readonly number[],
+  size: number,
+  siblings: readonly Uint8Array[],
+): Uint8Array | undefined {
+  if (leaves.length === 0 || places.length !== leaves.length || !ascend(places, size)) return undefined;
+  let known = leaves.map((hash, k) => ({ place: places[k] ?? 0, hash }));
+  const rest = siblings.values();
+  for (let width = size; width > 1; width = Math.ceil(width / 2)) {
+    const above: typeof known = [];
+    for (let k = 0; k < known.length; k++) {
+      const { place, hash } = known[k] ?? { place: 0, hash: new Uint8Array() };
+      const next = known[k + 1];
+      const parent = Math.floor(place / 2);
+      if (place % 2 === 0 && next?.place === place + 1) {
+        above.push({ place: parent, hash: nodeHash(hash, next.hash) });
+        k++;
+      } else if (place % 2 === 0 && place + 1 === width) {
+        above.push({ place: parent, hash });
+      } else {
+        const sibling = rest.next().value;
+        if (!sibling) return undefined;
+        above.push({ place: parent, hash: place % 2 === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash) });
+      }
+    }
+    known = above;
+  }
+  return rest.next().done ? known[0]?.hash : undefined;
+}
+
+/** Whether places ascend and lie in a tree. */
+function ascend(places: readonly number[], size: number): boolean {
+  return places.every((place, k) => Number.isInteger(place) && place > (places[k - 1] ?? -1) && place < size);
+}
+
+/**
  * Merkle tree of RFC 9162 §2.1.1 with keccak-256. Levels lie in flat buffers, so that a million leaves take 64 MB.
  */
 export class MerkleTree {
@@ -82,7 +126,7 @@ export class MerkleTree {
 
   /** The proof of many leaves at once, given by ascending place: the nodes that don't follow from them, see `Merkle.climbMany`. */
   proveMany(places: readonly number[]): Uint8Array[] {
-    if (places.length === 0 || places.some((place, k) => !(place > (places[k - 1] ?? -1) && place < this.size))) {
+    if (places.length === 0 || !ascend(places, this.size)) {
       throw new RangeError(`Places must ascend and lie below ${this.size}.`);
     }
     const siblings: Uint8Array[] = [];

@@ -100,6 +100,13 @@ export class MerkleTree {
     }
   }
 
+  /** The tree over 32-byte words, one after the other; each leaf is keccak256(0x00 ‖ word). */
+  static over(words: Uint8Array): MerkleTree {
+    const leaves = new Uint8Array(words.length);
+    hashEach(words, 32, LEAF, leaves);
+    return new MerkleTree(leaves);
+  }
+
   get root(): Uint8Array {
     return this.at(this.levels.length - 1, 0);
   }
@@ -148,13 +155,20 @@ export class MerkleTree {
   }
 }
 
+/** Writes the hash of prefix ‖ piece for each whole piece of `size` bytes. One buffer for all of them. */
+function hashEach(from: Uint8Array, size: number, prefix: Uint8Array, to: Uint8Array): void {
+  const input = new Uint8Array(1 + size);
+  input.set(prefix);
+  for (let at = 0, k = 0; at + size <= from.length; at += size, k += 32) {
+    input.set(from.subarray(at, at + size), 1);
+    to.set(keccak256(input), k);
+  }
+}
+
 function levelAbove(level: Uint8Array): Uint8Array {
   const count = level.length / 32;
   const above = new Uint8Array(Math.ceil(count / 2) * 32);
-  for (let k = 0; k + 1 < count; k += 2) {
-    const pair = level.subarray(k * 32, k * 32 + 64);
-    above.set(keccak256(NODE, pair), k * 16);
-  }
+  hashEach(level, 64, NODE, above);
   if (count % 2 === 1) above.set(level.subarray((count - 1) * 32), above.length - 32);
   return above;
 }

@@ -1,7 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { AbiCoder, type InterfaceAbi, keccak256 } from "ethers";
-import { z } from "zod";
 import { Batch } from "../toolkit/anchoring/batches.js";
 import { EntryDigests } from "../toolkit/anchoring/entries.js";
 import { entryLeaf, MountainRange } from "../toolkit/anchoring/mountain-range.js";
@@ -13,7 +10,7 @@ import { LotTree } from "../toolkit/identity/lots.js";
 import { fromHex, toHex } from "../toolkit/internal/bytes.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
-import type { Bench, Measured } from "./rig.js";
+import { type Bench, easContract, type Measured, mock } from "./rig.js";
 
 const MILLION = 1_000_000;
 const BATCH = 4_096;
@@ -23,7 +20,6 @@ const BOND = 10n ** 18n;
 const NEVER = 4_000_000_000n;
 const PLANTED_TIME = 1_800_000_000n;
 const { abi } = DataAnchor__factory;
-const Artifact = z.object({ abi: z.custom<InterfaceAbi>((value) => Array.isArray(value)), bytecode: z.string() });
 
 /** Appends by an account, in a device's word and for many devices; proofs; and what others take for less. */
 export async function measureAnchoring(bench: Bench): Promise<Measured[]> {
@@ -45,12 +41,10 @@ export async function measureAnchoring(bench: Bench): Promise<Measured[]> {
 
 /** A mapping of times, EAS's timestamps, and an event alone. */
 async function measurePeers(bench: Bench, publisher: Account) {
-  const plain = await artifact(
-    new URL("../artifacts/contracts/mocks/PlainStamps.sol/PlainStamps.json", import.meta.url),
-  );
+  const plain = await mock("PlainStamps");
   const stamps = await bench.deploy(plain.abi, plain.bytecode, []);
-  const eas = await easArtifact("EAS");
-  const schemas = await easArtifact("SchemaRegistry");
+  const eas = await easContract("EAS");
+  const schemas = await easContract("SchemaRegistry");
   const easAddress = await bench.deploy(eas.abi, eas.bytecode, [await bench.deploy(schemas.abi, schemas.bytecode, [])]);
   const hashes = (from: number): string[] => Array.from({ length: MANY }, (_, k) => secretOf(3, `stamp ${from + k}`));
   const each = (to: string, of: InterfaceAbi, method: string) =>
@@ -213,13 +207,4 @@ async function mean(times: number, once: (k: number) => Promise<number>): Promis
   let sum = 0;
   for (let k = 0; k < times; k++) sum += await once(k);
   return Math.round(sum / times);
-}
-
-async function artifact(path: URL | string): Promise<z.infer<typeof Artifact>> {
-  return Artifact.parse(JSON.parse(await readFile(path, "utf8")));
-}
-
-function easArtifact(name: string): Promise<z.infer<typeof Artifact>> {
-  const path = `@ethereum-attestation-service/eas-contracts/artifacts/contracts/${name}.sol/${name}.json`;
-  return artifact(createRequire(import.meta.url).resolve(path));
 }

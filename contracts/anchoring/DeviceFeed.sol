@@ -116,7 +116,11 @@ contract DeviceFeed is IDeviceFeed {
     }
 
     /// @inheritdoc IAggregatorV3
-    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+    function latestRoundData()
+        external
+        view
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound)
+    {
         return getRoundData(_latestRound);
     }
 
@@ -131,12 +135,18 @@ contract DeviceFeed is IDeviceFeed {
     }
 
     /// @inheritdoc IAggregatorV3
-    function getRoundData(uint80 roundId) public view returns (uint80, int256, uint256, uint256, uint80) {
+    function getRoundData(
+        uint80 round
+    )
+        public
+        view
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound)
+    {
         uint16 ring = config().ring;
         uint80 latest = _latestRound;
-        require(roundId != 0 && roundId <= latest && latest - roundId < ring, DeviceFeedNoRound(roundId));
-        Round memory round = _rounds[roundId % ring];
-        return (roundId, round.answer, round.startedAt, round.updatedAt, roundId);
+        require(round != 0 && round <= latest && latest - round < ring, DeviceFeedNoRound(round));
+        Round memory kept = _rounds[round % ring];
+        return (round, kept.answer, kept.startedAt, kept.updatedAt, round);
     }
 
     function _take(FeedConfig memory rules, DeviceId device, Latest memory latest, bool signed) private {

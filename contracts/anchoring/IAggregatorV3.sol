@@ -15,17 +15,18 @@ interface IAggregatorV3 {
     function version() external view returns (uint256);
 
     /// @notice A round that is still kept.
-    /// @return roundId_ The round.
+    /// @param round Its number, from 1.
+    /// @return roundId The round.
     /// @return answer Fixed point with `decimals()`.
     /// @return startedAt When the round was made, Unix seconds.
     /// @return updatedAt How old the answer is, Unix seconds: consumers compare it with the time of the block.
     /// @return answeredInRound The round itself; kept for those who still look at it.
     function getRoundData(
-        uint80 roundId
+        uint80 round
     )
         external
         view
-        returns (uint80 roundId_, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
 
     /// @notice The latest round, in the same shape.
     function latestRoundData()

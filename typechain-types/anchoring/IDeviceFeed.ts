@@ -136,8 +136,8 @@ decodeFunctionResult(functionFragment: 'version', data: BytesLike): Result;
 
     
     getRoundData: TypedContractMethod<
-      [roundId: BigNumberish, ],
-      [[bigint, bigint, bigint, bigint, bigint] & {roundId_: bigint, answer: bigint, startedAt: bigint, updatedAt: bigint, answeredInRound: bigint }],
+      [round: BigNumberish, ],
+      [[bigint, bigint, bigint, bigint, bigint] & {roundId: bigint, answer: bigint, startedAt: bigint, updatedAt: bigint, answeredInRound: bigint }],
       'view'
     >
     
@@ -230,8 +230,8 @@ getFunction(nameOrSignature: 'description'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'getRoundData'): TypedContractMethod<
-      [roundId: BigNumberish, ],
-      [[bigint, bigint, bigint, bigint, bigint] & {roundId_: bigint, answer: bigint, startedAt: bigint, updatedAt: bigint, answeredInRound: bigint }],
+      [round: BigNumberish, ],
+      [[bigint, bigint, bigint, bigint, bigint] & {roundId: bigint, answer: bigint, startedAt: bigint, updatedAt: bigint, answeredInRound: bigint }],
       'view'
     >;
 getFunction(nameOrSignature: 'isFresh'): TypedContractMethod<

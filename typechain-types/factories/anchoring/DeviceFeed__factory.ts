@@ -391,7 +391,7 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "uint80",
-        "name": "roundId",
+        "name": "round",
         "type": "uint80"
       }
     ],
@@ -399,27 +399,27 @@ import type { NonPayableOverrides } from "../../common.js"
     "outputs": [
       {
         "internalType": "uint80",
-        "name": "",
+        "name": "roundId",
         "type": "uint80"
       },
       {
         "internalType": "int256",
-        "name": "",
+        "name": "answer",
         "type": "int256"
       },
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "startedAt",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "updatedAt",
         "type": "uint256"
       },
       {
         "internalType": "uint80",
-        "name": "",
+        "name": "answeredInRound",
         "type": "uint80"
       }
     ],
@@ -487,27 +487,27 @@ import type { NonPayableOverrides } from "../../common.js"
     "outputs": [
       {
         "internalType": "uint80",
-        "name": "",
+        "name": "roundId",
         "type": "uint80"
       },
       {
         "internalType": "int256",
-        "name": "",
+        "name": "answer",
         "type": "int256"
       },
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "startedAt",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "updatedAt",
         "type": "uint256"
       },
       {
         "internalType": "uint80",
-        "name": "",
+        "name": "answeredInRound",
         "type": "uint80"
       }
     ],

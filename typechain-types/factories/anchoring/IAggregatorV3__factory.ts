@@ -37,7 +37,7 @@
     "inputs": [
       {
         "internalType": "uint80",
-        "name": "roundId",
+        "name": "round",
         "type": "uint80"
       }
     ],
@@ -45,7 +45,7 @@
     "outputs": [
       {
         "internalType": "uint80",
-        "name": "roundId_",
+        "name": "roundId",
         "type": "uint80"
       },
       {

@@ -373,7 +373,7 @@
     "inputs": [
       {
         "internalType": "uint80",
-        "name": "roundId",
+        "name": "round",
         "type": "uint80"
       }
     ],
@@ -381,7 +381,7 @@
     "outputs": [
       {
         "internalType": "uint80",
-        "name": "roundId_",
+        "name": "roundId",
         "type": "uint80"
       },
       {

@@ -16,16 +16,30 @@ interface Sent extends Measured {
   readonly member: Member;
 }
 
+/** What else happens to a reading as soon as it is signed. */
+type WhenMeasured = (member: Member, measured: Measured) => Promise<void>;
+
 /** Has devices measure and sign in the order of time, and gateways batch and anchor what they get. */
 export async function record(world: World, step: StepOf<"record">): Promise<string> {
   const fleets = step.fleets.map((name) => world.fleet(name));
   const before = world.anchored.length;
+  const batches = await recordFleets(world, fleets, step.batch);
+  return `${world.anchored.length - before} readings in ${batches} batches`;
+}
+
+/** The same for fleets that were looked up; returns how many batches were anchored. */
+export async function recordFleets(
+  world: World,
+  fleets: readonly FleetState[],
+  capacity: number,
+  each?: WhenMeasured,
+): Promise<number> {
   let batches = 0;
   for (const name of new Set(fleets.map(({ spec }) => spec.gateway))) {
     const served = fleets.filter(({ spec }) => spec.gateway === name);
-    batches += await serve(world, world.gateway(name), served, step.batch);
+    batches += await serve(world, world.gateway(name), served, capacity, each);
   }
-  return `${world.anchored.length - before} readings in ${batches} batches`;
+  return batches;
 }
 
 /** Checks a sample of readings as somebody who has their bundles and a node, and nothing else. */
@@ -78,6 +92,7 @@ async function serve(
   state: GatewayState,
   fleets: readonly FleetState[],
   capacity: number,
+  each?: WhenMeasured,
 ): Promise<number> {
   const gateway = new Gateway(world.digests, capacity);
   const due = fleets.flatMap((fleet) => fleet.members.flatMap((member) => scheduleOf(fleet, member)));
@@ -88,6 +103,7 @@ async function serve(
     const measured = member.device.measure(world.digests, fleet.schema, time, value);
     gateway.receive(measured.reading);
     sent.set(keyOf(measured.reading), { ...measured, fleet, member });
+    await each?.(member, measured);
     world.tick(1);
   }
   const batches = gateway.seal();

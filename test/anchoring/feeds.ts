@@ -293,6 +293,42 @@ describe("Values for a feed", () => {
       ]);
     });
 
+    it("puts a feed where its configuration says, whoever makes it, and makes none twice", async () => {
+      const { feeds } = chain().world;
+      const config = chain().config([device], { description: "Hold 4" });
+      const address = await feeds.feedOf(config);
+      expect(await feeds.isFeed(address)).to.equal(false);
+      const maker = chain().account(5);
+      await expect(feeds.connect(maker).create(config))
+        .to.emit(feeds, "FeedCreated")
+        .withArgs(address, maker.address, config.schema, "Hold 4");
+      await chain().push(DeviceFeed__factory.connect(address, maker), device, await fresh());
+      expect(await feeds.create.staticCall(config)).to.equal(address);
+      await expect(feeds.create(config)).not.to.emit(feeds, "FeedCreated");
+      expect((await DeviceFeed__factory.connect(address, maker).latestOf(device.id)).value).to.equal(412n);
+      for (const changes of [{ maxAge: MAX_AGE + 1 }, { gateway: ZeroAddress }, { sources: [device.id, secure.id] }])
+        expect(await feeds.feedOf({ ...config, ...changes })).not.to.equal(address);
+    });
+
+    it("knows no feed but its own", async () => {
+      const { feeds, addresses, ethers, operator } = chain().world;
+      // The same clone with the same configuration, made by somebody else.
+      const code = await ethers.provider.getCode(feed);
+      const initCode = `0x61${((code.length - 2) / 2).toString(16).padStart(4, "0")}80600a3d393df3${code.slice(2)}`;
+      const forged = (await (await operator.sendTransaction({ data: initCode })).wait())?.contractAddress ?? "";
+      expect(await ethers.provider.getCode(forged)).to.equal(code);
+      const strangers = [
+        forged,
+        operator.address,
+        ZeroAddress,
+        addresses.ITC,
+        addresses.DeviceRegistry,
+        addresses.FeedFactory,
+      ];
+      for (const address of strangers) expect(await feeds.isFeed(address)).to.equal(false);
+      expect(await feeds.isFeed(feed)).to.equal(true);
+    });
+
     it("refuses a feed that could never work", async () => {
       const { feeds } = chain().world;
       const many = Array.from({ length: 17 }, (_, k) => keyOf(`one of many ${k}`));

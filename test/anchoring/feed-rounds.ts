@@ -57,6 +57,14 @@ describe("Rounds of a feed", () => {
       expect(await feed.latestRound()).to.equal(3n);
     });
 
+    it("takes a device that has never spoken for none, however old values may be", async () => {
+      const feed = await chain().create(keys.slice(0, 2), { quorum: 2, maxAge: 2n ** 32n - 1n });
+      await chain().pushNow(feed, at(0), 1n, 10n);
+      expect(await feed.latestRound()).to.equal(0n);
+      await chain().pushNow(feed, at(1), 1n, 10n);
+      expect(await feed.latestRound()).to.equal(1n);
+    });
+
     it("dates from its oldest value, but never from the future", async () => {
       const feed = await chain().create(keys.slice(0, 2));
       const now = await chain().after(100n);

@@ -61,8 +61,8 @@ export async function readLatestRound(feed: DeviceFeed): Promise<FeedRound | und
 /** The rounds that a feed keeps, the oldest first. One that is overwritten while this reads makes it fail: read again, or at a block. */
 export async function readRounds(feed: DeviceFeed, blockTag: number | "latest" = "latest"): Promise<FeedRound[]> {
   const [latest, { ring }] = await Promise.all([feed.latestRound({ blockTag }), feed.config({ blockTag })]);
-  const count = latest < ring ? latest : ring;
-  const ids = Array.from({ length: Number(count) }, (_, k) => latest - count + BigInt(k) + 1n);
+  const gone = latest > ring ? latest - ring : 0n;
+  const ids = Array.from({ length: Number(latest - gone) }, (_, k) => gone + BigInt(k) + 1n);
   return Promise.all(ids.map((roundId) => readRound(feed, roundId, blockTag)));
 }
 

@@ -109,7 +109,8 @@ function follow(on: FeedState, device: DeviceId, time: bigint, value: bigint, no
   on.latest.set(device, { time, value });
   const fresh = [...on.latest.values()].filter((latest) => now - latest.time <= on.maxAge);
   if (fresh.length < on.quorum) return undefined;
-  const updatedAt = fresh.reduce((oldest, latest) => (latest.time < oldest ? latest.time : oldest), now);
+  let updatedAt = now;
+  for (const latest of fresh) if (latest.time < updatedAt) updatedAt = latest.time;
   const answer = medianOf(fresh.map((latest) => latest.value));
   const round = { roundId: BigInt(on.rounds.length + 1), answer, startedAt: now, updatedAt };
   on.rounds.push(round);

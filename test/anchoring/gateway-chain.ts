@@ -116,6 +116,7 @@ describe("A gateway and its chain", () => {
     it("is of another chain: nothing is sent", async () => {
       rig.node.before = ({ method }) => (method === "eth_chainId" ? "0x1" : undefined);
       batch();
+      rig.node.asked.length = 0;
       await refused(() => gateway.tick(), "ITC_GATEWAY_CHAIN", "chain 1;");
       expect(rig.node.asked).not.to.contain("eth_sendRawTransaction");
       rig.node.heal();
@@ -173,7 +174,7 @@ describe("A gateway and its chain", () => {
       batch();
       await gateway.tick();
       await gateway.tick();
-      expect(names()).to.deep.equal(["signed", "refused", "refused"]);
+      expect(names()).to.deep.equal(["signed", "refused"]);
       rig.node.heal();
       await rig.settle(gateway);
       expect([await rig.sizeOf(publisher), times("signed")]).to.deep.equal([1n, 1]);
@@ -198,7 +199,7 @@ describe("A gateway and its chain", () => {
       expect([await rig.sizeOf(publisher), times("reorganised")]).to.deep.equal([2n, 0]);
     });
 
-    it("lies that the log is shorter, at a height that should know: all is sent again, and nothing is doubled", async () => {
+    it("lies that the log is shorter, at a height that should know: nothing is doubled, nor paid for", async () => {
       batch();
       batch();
       await rig.settle(gateway);
@@ -209,7 +210,8 @@ describe("A gateway and its chain", () => {
           ? `0x${"0".repeat(128)}`
           : undefined;
       };
-      await gateway.tick();
+      // It is asked first whether the append would go through.
+      await refused(() => gateway.tick(), "ITC_GATEWAY_REFUSED", "DataAnchorWrongIndex");
       expect(times("reorganised")).to.equal(2);
       await rig.mine();
       rig.node.heal();
@@ -344,12 +346,10 @@ describe("A gateway and its chain", () => {
       const snapshot = await rig.ask("evm_snapshot", []);
       batch();
       await gateway.tick();
-      const raw = rig.node.asked.length;
       await rig.mine();
       await gateway.tick();
       await rig.ask("evm_revert", [snapshot]);
       await rig.ask("evm_increaseTime", [1000]);
-      expect(raw).to.be.greaterThan(0);
       await rig.mine();
       await rig.settle(gateway);
       const { entry } = gateway.evidenceOf(keyOf("a").id, 0n);
@@ -378,19 +378,14 @@ describe("A gateway and its chain", () => {
       const snapshot = await rig.ask("evm_snapshot", []);
       batch();
       await gateway.tick();
-      const [{ hash } = { hash: "" }] = await pending();
-      const raw = await rig.ask("eth_getRawTransactionByHash", [hash]).catch(() => undefined);
       await rig.settle(gateway);
+      const entry = await entryOf(0n);
       await rig.ask("evm_revert", [snapshot]);
       await rig.ask("evm_increaseTime", [1000]);
-      const { entry } = { entry: await entryOf(0n) };
       await rig.ask("hardhat_impersonateAccount", [publisher.id]);
       await rig.ask("eth_sendTransaction", [appendOf(0n, entry)]);
       await rig.mine(9);
-      expect(raw === undefined || typeof raw === "string").to.equal(true);
       batch();
-      await gateway.tick();
-      await rig.mine();
       await refused(() => gateway.tick(), "ITC_GATEWAY_NODE", "don't make the root");
       await rig.settle(gateway);
       const [, time] = await rig.world.anchor.headOf(publisher.id);

@@ -105,14 +105,16 @@ export class Queue {
     return pages * this.count("PRAGMA page_size");
   }
 
+  /** Serves a device with this key. Its next number never goes back: what has been taken stays taken. */
   admit({ id, kind, material }: PublicKey, next: bigint, now: bigint): void {
     this.transaction(() => {
+      const known = this.device(id)?.next ?? 0n;
       this.run("INSERT OR IGNORE INTO key (kind, material) VALUES (?, ?)", kind, material);
       this.run(
         `INSERT INTO device (address, key, next, checked)
         VALUES (?, (SELECT id FROM key WHERE kind = ? AND material = ?), ?, ?)
         ON CONFLICT (address) DO UPDATE SET key = excluded.key, next = excluded.next, stopped = NULL, checked = excluded.checked`,
-        ...[id, kind, material, String(next), now],
+        ...[id, kind, material, String(next > known ? next : known), now],
       );
     });
   }

@@ -82,8 +82,10 @@ export class Gateway {
   }
 
   /**
-   * Serves a device from now on, taken at the caller's word; `next` is the sequence number that it will use. Admitting it again replaces its key
-   * and its next number. Errors: ITC_GATEWAY_KEY for an ERC-1271 contract, whose word only the chain can judge.
+   * Serves a device from now on, taken at the caller's word. Admitting it again replaces its key, and lets it go on if it was stopped.
+   *
+   * @param next The sequence number that is due. One that is below what the queue knows changes nothing; one above leaves numbers out.
+   * Errors: ITC_GATEWAY_KEY for an ERC-1271 contract, whose word only the chain can judge.
    */
   admit(key: PublicKey, next = 0n): void {
     if (key.kind === "erc1271") {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { RegistryDomain } from "../identity/digests.js";
@@ -134,6 +134,9 @@ function checkFile(store: DatabaseSync, file: string, owner: QueueOwner): void {
     throw new GatewayError("ITC_GATEWAY_VERSION", what, "Run it with the release that wrote it until it is drained.");
   }
   store.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT");
+  // SQLite reads what is missing of the last page as zeros.
+  const rest = statSync(file).size % Number(store.prepare("PRAGMA page_size").get()?.page_size);
+  if (rest !== 0) throw corrupt(file, "its last page is not whole");
   const verdict = store.prepare("PRAGMA quick_check(1)").get()?.quick_check;
   if (verdict !== "ok") throw corrupt(file, String(verdict));
   checkOwner(store, file, owner);

@@ -418,15 +418,52 @@ describe("A gateway and its chain", () => {
     it("halts at an entry that isn't its own, takes no more readings, and goes on when that is gone", async () => {
       batch();
       await rig.settle(gateway);
-      const snapshot = await rig.ask("evm_snapshot", []);
-      await append(1n, `0x${"77".repeat(32)}`);
       batch();
-      await refused(() => gateway.tick(), "ITC_GATEWAY_FOREIGN_ENTRY", "Entry 1");
+      await gateway.tick();
+      await rig.mine();
+      const snapshot = await rig.ask("evm_snapshot", []);
+      await append(2n, `0x${"77".repeat(32)}`);
+      batch();
+      await refused(() => gateway.tick(), "ITC_GATEWAY_FOREIGN_ENTRY", "Entry 2");
       await refused(() => gateway.tick(), "ITC_GATEWAY_FOREIGN_ENTRY");
       await refused(() => gateway.run(), "ITC_GATEWAY_FOREIGN_ENTRY");
       await refused(() => batch(), "ITC_GATEWAY_HALTED");
       expect(gateway.status().halted).to.equal(true);
+      // What came before is followed all the same.
+      await rig.mine(2);
+      await refused(() => gateway.tick(), "ITC_GATEWAY_FOREIGN_ENTRY");
+      expect([state(1n), state(2n)]).to.deep.equal(["final", "sealed"]);
+      rig.node.before = () => {
+        throw new Error("down");
+      };
+      await refused(() => gateway.tick(), "ITC_GATEWAY_NODE");
+      await refused(() => gateway.receive(rig.reading("a", sequence)), "ITC_GATEWAY_HALTED");
+      rig.node.heal();
       await rig.ask("evm_revert", [snapshot]);
+      await rig.mine(4);
+      await rig.settle(gateway);
+      expect([gateway.status().halted, await rig.sizeOf(publisher)]).to.deep.equal([false, 3n]);
+    });
+
+    it("hands what it couldn't anchor over to another one, which anchors the rest and nothing twice", async () => {
+      for (let k = 0; k < 3; k++) batch();
+      await rig.settle(gateway);
+      await append(3n, `0x${"77".repeat(32)}`);
+      batch();
+      batch();
+      gateway.receive(rig.reading("a", sequence++), new Uint8Array([7]));
+      await refused(() => gateway.tick(), "ITC_GATEWAY_FOREIGN_ENTRY");
+      const halted = gateway;
+      await open({ continueLog: true });
+      gateway.admit(keyOf("a"), 3n);
+      for (const { reading, payload } of halted.unanchored()) gateway.receive(reading, payload);
+      await rig.mine(3);
+      await rig.settle(gateway);
+      expect(await rig.sizeOf(publisher)).to.equal(5n);
+      const { batch: header, entry } = gateway.evidenceOf(keyOf("a").id, 5n);
+      expect([header.count, entry.index]).to.deep.equal([3n, 4n]);
+      expect(gateway.readingOf(keyOf("a").id, 5n).payload).to.deep.equal(new Uint8Array([7]));
+      expect(halted.evidenceOf(keyOf("a").id, 2n).entry.index).to.equal(2n);
     });
 
     it("halts at entries beyond those that it has", async () => {

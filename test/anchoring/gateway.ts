@@ -82,6 +82,13 @@ describe("A gateway", () => {
       gateway.receive(reading(1n, { time: rig.now + 10n }));
     });
 
+    it("of the schemas that it may pay for", async () => {
+      gateway = await rig.open({ intake: { schemas: [rain] } });
+      gateway.admit(a);
+      await refused(() => gateway.receive(reading(0n)), "ITC_GATEWAY_SCHEMA");
+      gateway.receive(reading(0n, { schema: rain }));
+    });
+
     it("of the shape that they have", async () => {
       const short = new Uint8Array(31);
       const wrong = [

@@ -1,6 +1,6 @@
 import type { Digests } from "../identity/digests.js";
 import type { DeviceKey, PublicKey } from "../identity/keys.js";
-import { sameBytes } from "../internal/bytes.js";
+import { sameBytes, toHex } from "../internal/bytes.js";
 import { spellingsOf } from "./device-signatures.js";
 import { type Standing, standingError } from "./gateway-devices.js";
 import { GatewayError } from "./gateway-errors.js";
@@ -18,6 +18,11 @@ export interface IntakePolicy {
   readonly payload: number;
   /** Most bytes of the queue file. Default: as many as the disk has. */
   readonly disk?: bigint | undefined;
+  /**
+   * What readings may mean. Default: anything. A batch has one schema, so a device that makes schemas up makes the publisher pay for an entry
+   * each.
+   */
+  readonly schemas?: readonly Uint8Array[] | undefined;
   /** Whether a device may leave sequence numbers out. */
   readonly allowGaps: boolean;
   /** Seconds from receipt to the block that holds the entry. */
@@ -46,6 +51,7 @@ export class Intake {
     if (sent.sequence > device.next && !this.policy.allowGaps) throw sequenceError(sent, `${device.next} was due`);
     const reading = this.authentic(sent, device.key);
     this.checkClock(reading, now);
+    this.checkSchema(reading);
     if (this.policy.disk !== undefined && this.queue.bytes + BigInt(bytesOf(reading, payload)) > this.policy.disk) {
       const what = `The queue has the ${this.policy.disk} bytes that it may have.`;
       throw new GatewayError("ITC_GATEWAY_FULL", what, "Let it drain and prune (keep), or allow more.");
@@ -94,6 +100,13 @@ export class Intake {
     if (time >= now - behind && time <= now + ahead) return;
     const what = `Reading ${sequence} of ${device} is of second ${time}; here it is ${now}.`;
     throw new GatewayError("ITC_GATEWAY_CLOCK", what, "Set the device's clock, or the gateway's limits for it.");
+  }
+
+  private checkSchema({ device, sequence, schema }: SignedReading): void {
+    const { schemas } = this.policy;
+    if (!schemas || schemas.some((one) => sameBytes(one, schema))) return;
+    const what = `Reading ${sequence} of ${device} has schema ${toHex(schema)}, which is not taken here.`;
+    throw new GatewayError("ITC_GATEWAY_SCHEMA", what, "Add it to intake.schemas if it is known.");
   }
 
   private checkShape({ sequence, time, schema, content, signature }: SignedReading, payload: Uint8Array): void {

@@ -94,6 +94,7 @@ const Plain = z.object({
         .min(0)
         .default(64 * 1024),
       disk: z.bigint().positive().optional(),
+      schemas: z.array(z.instanceof(Uint8Array).refine(({ length }) => length === 32, "not 32 bytes")).optional(),
       allowGaps: z.boolean().default(false),
       promise: seconds.default(DAY),
     })

@@ -182,6 +182,13 @@ export class Queue {
     return this.all(`${READING} WHERE reading.batch = ? ORDER BY reading.place`, batch).map((row) => this.keptOf(row));
   }
 
+  /** Readings after a row that are in no batch that the log holds. */
+  unanchored(after: bigint, most: number): Kept[] {
+    const rest = `LEFT JOIN batch ON batch.number = reading.batch WHERE batch.time IS NULL AND reading.id > ?
+      ORDER BY reading.id LIMIT ?`;
+    return this.all(`${READING} ${rest}`, after, most).map((row) => this.keptOf(row));
+  }
+
   /** Keeps a proof against a device. One is enough to slash it, so a device can't fill the disk with more. */
   contradict(device: Served, first: SignedReading, second: SignedReading): void {
     this.run(

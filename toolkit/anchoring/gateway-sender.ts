@@ -50,7 +50,7 @@ export class Sender {
   /**
    * Looks at the chain once, takes note of what it holds and sends what is missing.
    * Errors: ITC_GATEWAY_NODE, ITC_GATEWAY_CHAIN, ITC_GATEWAY_NO_ANCHOR, ITC_GATEWAY_REFUSED, ITC_GATEWAY_LOG_EXISTS,
-   * ITC_GATEWAY_LOG_MOVES, ITC_GATEWAY_LOG_SHORT and ITC_GATEWAY_FOREIGN_ENTRY, after which the gateway must halt.
+   * ITC_GATEWAY_LOG_MOVES, ITC_GATEWAY_LOG_SHORT; ITC_GATEWAY_FOREIGN_ENTRY as long as it is there, with nothing sent.
    */
   async step(): Promise<void> {
     if (this.batches.final === this.batches.size) return;
@@ -66,9 +66,10 @@ export class Sender {
       );
     }
     this.displace(included, view);
-    await this.note(base.size, included, view);
-    await this.compare(base.size, view);
+    const foreign = await this.note(base.size, included, view);
+    await this.compare(view);
     this.finish(base.size, view);
+    if (foreign !== undefined) throw this.foreign(foreign);
     await this.send(base.size, included, view);
   }
 
@@ -106,30 +107,43 @@ export class Sender {
     const depth = this.options.confirmations;
     const lost = this.batches
       .anchoredFrom(included)
-      .filter(({ block = 0n, final }) => view.number >= block + (final ? depth : 0n));
-    const first = lost[0]?.number;
-    if (first === undefined) return;
+      .find(({ block = 0n, final }) => view.number >= block + (final ? depth : 0n));
+    if (lost) this.forget(lost.number);
+  }
+
+  /** Takes it that the chain holds none of the batches from `first` on. */
+  private forget(first: bigint): void {
+    const lost = this.batches.anchoredFrom(first);
     this.queue.transaction(() => {
       this.batches.displace(first);
-      this.batches.truncate((this.batches.base?.size ?? 0n) + first);
+      this.batches.truncate(this.indexOf(first));
     });
     for (const { number } of lost) this.events.emit("reorganised", { index: this.indexOf(number) });
   }
 
-  /** Reads anew where and when each batch that isn't final was included: a reorg may have moved it. */
-  private async note(base: bigint, included: bigint, view: View): Promise<void> {
+  /**
+   * Reads anew where and when each batch that isn't final was included: a reorg may have moved it.
+   *
+   * @returns The index of the first entry that isn't ours, if there is one; what comes before it is noted all the same.
+   */
+  private async note(base: bigint, included: bigint, view: View): Promise<bigint | undefined> {
     for (let first = this.batches.final; first < included; first += LOOKED_UP) {
       const end = first + LOOKED_UP < included ? first + LOOKED_UP : included;
       const batches = this.batches.between(first, end);
       const told = await this.tell(base, batches, view);
-      if (BigInt(batches.length) < end - first) throw this.foreign(base + first + BigInt(batches.length));
-      this.queue.transaction(() => this.keep(base, batches, told));
-      for (const [k, { number, time }] of batches.entries()) {
+      const foreign = batches.findIndex(({ entry }, k) => !(told[k] && tellsOf(told[k], entry)));
+      const ours = foreign < 0 ? batches : batches.slice(0, foreign);
+      this.queue.transaction(() => this.keep(base, ours, told));
+      for (const [k, { number, time }] of ours.entries()) {
         const at = told[k];
         if (at && at.time !== time)
           this.events.emit("anchored", { index: base + number, time: at.time, block: at.block });
       }
+      if (BigInt(ours.length) === end - first) continue;
+      this.forget(first + BigInt(ours.length));
+      return base + first + BigInt(ours.length);
     }
+    return undefined;
   }
 
   private async tell(base: bigint, batches: readonly Sealed[], view: View): Promise<Told[]> {
@@ -140,14 +154,11 @@ export class Sender {
     let found = await this.node.entries(from, view.number);
     // A reorg beyond what counts as final may have put a batch where it couldn't be.
     if (batches.some(({ number }) => !found.has(base + number))) found = await this.node.entries(origin, view.number);
-    return batches.map(({ number, entry }) => {
+    return batches.map(({ number }) => {
       const told = found.get(base + number);
-      if (!told) {
-        const what = `The node counts entry ${base + number}, but doesn't show its event.`;
-        throw new GatewayError("ITC_GATEWAY_NODE", what, "Ask a node that keeps events.");
-      }
-      if (!tellsOf(told, entry)) throw this.foreign(base + number);
-      return told;
+      if (told) return told;
+      const what = `The node counts entry ${base + number}, but doesn't show its event.`;
+      throw new GatewayError("ITC_GATEWAY_NODE", what, "Ask a node that keeps events.");
     });
   }
 
@@ -163,7 +174,7 @@ export class Sender {
   }
 
   /** The log that our notes make must have the root that the contract holds: evidence rests on it. */
-  private async compare(base: bigint, view: View): Promise<void> {
+  private async compare(view: View): Promise<void> {
     if (view.size === 0n || this.batches.logSize !== view.size) return;
     const root = await this.node.rootAt(view);
     if (sameBytes(root, this.batches.rootAt(view.size) ?? new Uint8Array())) {
@@ -173,7 +184,7 @@ export class Sender {
     const { final } = this.batches;
     this.batches.doubt(final > this.doubted ? final - this.doubted : 0n);
     this.doubted *= 2n;
-    const what = `The events that the node shows don't make the root of log ${this.options.owner.publisher} at ${base} and above.`;
+    const what = `The events that the node shows don't make the root of log ${this.options.owner.publisher}.`;
     throw new GatewayError("ITC_GATEWAY_NODE", what, "The gateway looks further back; ask another node if it goes on.");
   }
 

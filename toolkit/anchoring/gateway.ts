@@ -15,7 +15,7 @@ import { type GatewayOptions, type GatewaySettings, settingsOf } from "./gateway
 import { bytesOf, type Contradiction, type Kept, Queue } from "./gateway-queue.js";
 import { type GatewayReceipt, Receipts } from "./gateway-receipts.js";
 import { Sender } from "./gateway-sender.js";
-import { readReadingCbor, readReadingJson } from "./reading-codec.js";
+import { readReadingCbor, readReadingJson, type SentReading } from "./reading-codec.js";
 import type { SignedReading } from "./readings.js";
 
 /** Where a gateway stands. */
@@ -56,7 +56,6 @@ export class Gateway {
   private readonly sender: Sender;
   private running: Promise<void> | undefined;
   private failure: GatewayError | undefined;
-  private halted = false;
   private proving: { readonly number: bigint; readonly batch: Batch } | undefined;
 
   private constructor(
@@ -207,6 +206,20 @@ export class Gateway {
     return { size, root: this.batches.rootAt(size) ?? new Uint8Array(32) };
   }
 
+  /**
+   * All readings that the log doesn't hold as far as is known, in the order of receipt: what another gateway has to take over from one that
+   * has halted. Don't receive while reading them.
+   */
+  *unanchored(): Generator<SentReading> {
+    for (let last = 0n; ; ) {
+      const page = this.queue.unanchored(last, PAGE);
+      for (const { reading, payload } of page) yield { reading, payload };
+      const end = page.at(-1);
+      if (!end) return;
+      last = end.row;
+    }
+  }
+
   /** A reading that is kept, with its payload and its receipt. Errors: ITC_GATEWAY_NOT_KEPT. */
   readingOf(
     device: DeviceId,
@@ -245,6 +258,11 @@ export class Gateway {
     };
   }
 
+  /** Whether the log holds what isn't ours at a place that is. */
+  private get halted(): boolean {
+    return this.failure?.code === "ITC_GATEWAY_FOREIGN_ENTRY";
+  }
+
   /** Ends the step that is under way and lets go of the file. */
   async close(): Promise<void> {
     await this.running?.catch(() => {});
@@ -252,7 +270,6 @@ export class Gateway {
   }
 
   private async step(): Promise<void> {
-    if (this.halted && this.failure) throw this.failure;
     try {
       await this.sealDue();
       await this.sender.step();
@@ -260,10 +277,8 @@ export class Gateway {
       this.prune();
       this.failure = undefined;
     } catch (error) {
-      if (error instanceof GatewayError) {
-        this.failure = error;
-        this.halted = error.code === "ITC_GATEWAY_FOREIGN_ENTRY";
-      }
+      // A failure to look leaves it open whether the foreign entry is still there.
+      if (error instanceof GatewayError && !(this.halted && error.code === "ITC_GATEWAY_NODE")) this.failure = error;
       throw error;
     }
   }
@@ -367,5 +382,7 @@ export class Gateway {
   }
 }
 
+/** Readings that are in memory at once when many are listed. */
+const PAGE = 256;
 /** Devices that are asked for in one step. */
 const RECHECKED = 16;

@@ -2,8 +2,7 @@ import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
 import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
-import type { Batch } from "../anchoring/batches.js";
-import type { MountainRange } from "../anchoring/mountain-range.js";
+import type { Gateway } from "../anchoring/gateway.js";
 import * as bindings from "../contracts.js";
 import { IotchainError } from "../errors.js";
 import { Digests } from "../identity/digests.js";
@@ -37,21 +36,17 @@ export interface FleetState {
   readonly members: readonly Member[];
 }
 
-/** A gateway and its log as it should be on the chain. */
+/** A gateway and who pays for its gas. */
 export interface GatewayState {
   readonly account: Account;
-  readonly range: MountainRange;
+  readonly gateway: Gateway;
 }
 
-/** A reading in a log, with all that proves it. */
+/** A reading in a log; its gateway has what proves it. */
 export interface Anchored extends Measured {
   readonly fleet: FleetState;
   readonly member: Member;
-  readonly gateway: GatewayState;
-  readonly batch: Batch;
-  readonly place: number;
-  readonly index: number;
-  readonly time: bigint;
+  readonly gateway: Gateway;
 }
 
 /** A request and what became of it. */

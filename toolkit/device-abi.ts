@@ -3,6 +3,7 @@ import {
   Attestations__factory,
   ClaimDesk__factory,
   DataAnchor__factory,
+  DeviceFeed__factory,
   DeviceRegistry__factory,
 } from "./contracts.js";
 
@@ -22,6 +23,7 @@ const DEVICE_FACING = {
     "verifyEntry",
     "verifyRange",
   ],
+  DeviceFeed: ["isFresh", "latestOf", "latestRound", "latestRoundData", "push", "pushAs"],
   DeviceRegistry: [
     "activate",
     "activateBatch",
@@ -46,6 +48,7 @@ const DEVICE_FACING = {
 
 const ABIS = {
   DataAnchor: DataAnchor__factory.abi,
+  DeviceFeed: DeviceFeed__factory.abi,
   DeviceRegistry: DeviceRegistry__factory.abi,
   Attestations: Attestations__factory.abi,
   ClaimDesk: ClaimDesk__factory.abi,

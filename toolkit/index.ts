@@ -11,6 +11,7 @@ export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";
 export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
+export * from "./anchoring/feeds.js";
 export * from "./anchoring/gateway.js";
 export * from "./anchoring/gateway-errors.js";
 export type * from "./anchoring/gateway-events.js";

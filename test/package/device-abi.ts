@@ -20,6 +20,7 @@ describe("the ABI for devices", () => {
 
   const expected: Record<DeviceFacingContract, number> = {
     DataAnchor: 12,
+    DeviceFeed: 6,
     DeviceRegistry: 16,
     Attestations: 6,
     ClaimDesk: 2,

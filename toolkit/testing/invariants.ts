@@ -1,5 +1,6 @@
 import { ZeroHash } from "ethers";
 import { batchRootFrom, entryOf } from "../anchoring/batches.js";
+import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
@@ -26,6 +27,7 @@ export interface InvariantRecord {
 /** The numbers are those of docs/invariants.md. */
 export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
   const hasParts = steps.some((step) => step.do === "commission");
+  const hasFeeds = steps.some((step) => step.do === "feed");
   return [
     itcConserved(),
     bondsCovered(),
@@ -35,6 +37,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
     readingsVerify(),
     ownersAgree(),
     ...(hasParts ? [partsAgree()] : []),
+    ...(hasFeeds ? [feedsAgree(), coversPaidOnce()] : []),
   ];
 }
 
@@ -213,6 +216,58 @@ function partsAgree(): Invariant {
       );
       const failure = failures.find((found) => found !== undefined);
       return { checked: parts.length, ...(failure !== undefined && { failure }) };
+    },
+  };
+}
+
+function feedsAgree(): Invariant {
+  return {
+    name: "Feeds agree",
+    description:
+      "Each feed keeps exactly the latest rounds, each the median of the values that were fresh when it was made.",
+    async check(world) {
+      let checked = 0;
+      for (const { name, contract, ring, rounds } of world.feeds.values()) {
+        const kept = await readRounds(contract);
+        const expected = rounds.slice(-ring);
+        checked += kept.length;
+        const wrong = kept.find((round, k) => {
+          const { roundId, answer, startedAt, updatedAt } = expected[k] ?? {};
+          return (
+            ![roundId === round.roundId, answer === round.answer, startedAt === round.startedAt].every(Boolean) ||
+            updatedAt !== round.updatedAt
+          );
+        });
+        if (wrong) return { checked, failure: `${name} answers ${wrong.answer} in round ${wrong.roundId}` };
+        if (kept.length !== expected.length) return { checked, failure: `${name} keeps ${kept.length} rounds` };
+      }
+      return { checked };
+    },
+  };
+}
+
+function coversPaidOnce(): Invariant {
+  return {
+    name: "Covers paid once",
+    description:
+      "Each account got exactly the covers that damage was shown for, once; what is open is held, to the unit.",
+    async check(world) {
+      const covers = [...world.covers.values()];
+      const { BandCover: desk } = world.addresses;
+      const sum = (list: typeof covers) => list.reduce((total, { amount }) => total + amount, 0n);
+      const held = await balanceOf(world, desk);
+      const open = sum(covers.filter(({ status }) => status === "open"));
+      if (held !== open) return { checked: covers.length, failure: `${held} units held, ${open} open` };
+      for (const account of new Set(covers.flatMap(({ insured, insurer }) => [insured, insurer.address]))) {
+        const due = sum(
+          covers.filter(({ status, insured, insurer }) =>
+            status === "paid" ? insured === account : status === "returned" && insurer.address === account,
+          ),
+        );
+        const got = world.ledger.sent(desk, account);
+        if (got !== due) return { checked: covers.length, failure: `${account} got ${got} units, ${due} were due` };
+      }
+      return { checked: covers.length };
     },
   };
 }

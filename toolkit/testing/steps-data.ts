@@ -4,20 +4,35 @@ import { verifyEvidence } from "../anchoring/verify.js";
 import { deviceKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { Account } from "./chain.js";
+import type { Measured } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import type { StepOf } from "./scenario-schema.js";
 import type { Anchored, FleetState, Member, World } from "./world.js";
+
+/** What else happens to a reading as soon as it is signed. */
+type WhenMeasured = (member: Member, measured: Measured) => Promise<void>;
 
 /** Has devices measure and sign in the order of time, and gateways batch and anchor what they get. */
 export async function record(world: World, step: StepOf<"record">): Promise<string> {
   const fleets = step.fleets.map((name) => world.fleet(name));
   const before = world.anchored.length;
+  const batches = await recordFleets(world, fleets, step.batch);
+  return `${world.anchored.length - before} readings in ${batches} batches`;
+}
+
+/** The same for fleets that were looked up; returns how many batches were anchored. */
+export async function recordFleets(
+  world: World,
+  fleets: readonly FleetState[],
+  capacity: number,
+  each?: WhenMeasured,
+): Promise<number> {
   let batches = 0;
   for (const name of new Set(fleets.map(({ spec }) => spec.gateway))) {
     const served = fleets.filter(({ spec }) => spec.gateway === name);
-    batches += await serve(world, world.gateway(name).gateway, served, step.batch);
+    batches += await serve(world, world.gateway(name).gateway, served, capacity, each);
   }
-  return `${world.anchored.length - before} readings in ${batches} batches`;
+  return batches;
 }
 
 /** Checks a sample of readings as somebody who has their bundles and a node, and nothing else. */
@@ -73,7 +88,13 @@ const DAY = 86_400n;
 const AGES = 1n << 40n;
 const FEE_CEILING = 10n ** 13n;
 
-async function serve(world: World, gateway: Gateway, fleets: readonly FleetState[], capacity: number): Promise<number> {
+async function serve(
+  world: World,
+  gateway: Gateway,
+  fleets: readonly FleetState[],
+  capacity: number,
+  each?: WhenMeasured,
+): Promise<number> {
   const due = fleets.flatMap((fleet) => fleet.members.flatMap((member) => scheduleOf(fleet, member)));
   for (const { member } of due) gateway.admit(member.device.key, member.device.nextSequence);
   due.sort((a, b) => Number(a.time - b.time));
@@ -86,6 +107,7 @@ async function serve(world: World, gateway: Gateway, fleets: readonly FleetState
     const others = sent.get(schema) ?? [];
     others.push({ ...measured, fleet, member, gateway });
     sent.set(schema, others);
+    await each?.(member, measured);
     world.tick(1);
   }
   const before = gateway.status().batches.sealed;

@@ -36,6 +36,47 @@ export function verify(root: Uint8Array, leaf: Uint8Array, proof: MerkleProof): 
 }
 
 /**
+ * The root that many leaves of one tree lead to, see {@link MerkleTree.proveMany} and `Merkle.climbMany`.
+ *
+ * @param hashes The leaves, in the order of their places.
+ * @param places Where they stand, ascending.
+ * @param size How many leaves the tree has.
+ * @returns The root; undefined where the places don't ascend or lie outside, or siblings are missing or too many.
+ */
+export function climbMany(
+  hashes: readonly Uint8Array[],
+  places: readonly number[],
+  size: number,
+  siblings: readonly Uint8Array[],
+): Uint8Array | undefined {
+  const ascend = places.every((place, k) => place > (places[k - 1] ?? -1) && place < size);
+  if (hashes.length === 0 || hashes.length !== places.length || !ascend) return undefined;
+  let known = places.map((place, k): Node => [place, hashes[k] ?? new Uint8Array()]);
+  let used = 0;
+  for (let width = size; width > 1; width = Math.ceil(width / 2)) {
+    const above: Node[] = [];
+    for (let k = 0; k < known.length; k++) {
+      const [place, hash] = known[k] as Node;
+      const [next, neighbour] = known[k + 1] ?? [];
+      if (place % 2 === 0 && place + 1 === width) above.push([place / 2, hash]);
+      else if (place % 2 === 0 && next === place + 1) {
+        above.push([place / 2, nodeHash(hash, neighbour ?? hash)]);
+        k++;
+      } else {
+        const sibling = siblings[used++];
+        if (!sibling) return undefined;
+        const pair = place % 2 === 0 ? ([hash, sibling] as const) : ([sibling, hash] as const);
+        above.push([Math.floor(place / 2), nodeHash(...pair)]);
+      }
+    }
+    known = above;
+  }
+  return used === siblings.length ? known[0]?.[1] : undefined;
+}
+
+type Node = readonly [place: number, hash: Uint8Array];
+
+/**
  * Merkle tree of RFC 9162 §2.1.1 with keccak-256. Levels lie in flat buffers, so that a million leaves take 64 MB.
  */
 export class MerkleTree {

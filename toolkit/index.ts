@@ -10,10 +10,18 @@ export * from "./analytics/shares.js";
 export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";
 export * from "./anchoring/evidence.js";
+export * from "./anchoring/files.js";
 export * from "./anchoring/gateway.js";
+export * from "./anchoring/grant-messages.js";
+export * from "./anchoring/grants.js";
+export * from "./anchoring/jwe.js";
 export * from "./anchoring/log-reader.js";
 export * from "./anchoring/mountain-range.js";
 export * from "./anchoring/readings.js";
+export * from "./anchoring/sealing.js";
+export * from "./anchoring/senml.js";
+export * from "./anchoring/senml-resolve.js";
+export * from "./anchoring/senml-units.js";
 export * from "./anchoring/verify.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
@@ -29,6 +37,15 @@ export * from "./identity/epcis.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";
 export * from "./identity/provenance.js";
-export { climb, leafHash, type MerkleProof, MerkleTree, nodeHash, verify as verifyProof } from "./internal/merkle.js";
+export { type Decimal, type DecimalInput, decimalOf, decimalText } from "./internal/decimals.js";
+export {
+  climb,
+  climbMany,
+  leafHash,
+  type MerkleProof,
+  MerkleTree,
+  nodeHash,
+  verify as verifyProof,
+} from "./internal/merkle.js";
 export * from "./payouts/payout-tree.js";
 export { decodeRevert, RevertedError, revertDataOf } from "./reverts.js";

@@ -178,6 +178,43 @@ export function byteRange(file: FileId, { first, end }: Pick<Segment, "first" | 
   return { from: at(first), to: end === chunkCount(file) ? file.size : at(end) };
 }
 
+/** A place in a recording: what was recorded at `time` (Unix seconds) begins at the byte `offset`. */
+export interface RecordingMark {
+  readonly time: bigint;
+  readonly offset: bigint;
+}
+
+/**
+ * The smallest segment that holds some bytes of a file.
+ *
+ * @param from The first byte. @param to The one after the last. Errors: ITC_FILE_SEGMENT when there are no such bytes.
+ */
+export function chunksOfBytes(file: FileId, from: bigint, to: bigint): { first: number; end: number } {
+  if (from < 0n || from >= to || to > file.size) {
+    const what = `The file has bytes 0 to ${file.size}, not ${from} to ${to}.`;
+    throw new FileError("ITC_FILE_SEGMENT", what, "Name bytes from the first to one after the last.");
+  }
+  const chunkSize = BigInt(file.chunkSize);
+  return { first: Number(from / chunkSize), end: Number((to - 1n) / chunkSize) + 1 };
+}
+
+/**
+ * The smallest segment that holds a time of a recording.
+ *
+ * @param marks The recorder's index, ascending: a segment goes from the last mark at or before `from` to the first at or after `to`.
+ * Errors: ITC_FILE_SEGMENT when the recording begins later, or the times hold nothing of it.
+ */
+export function chunksOfTime(
+  file: FileId,
+  marks: readonly RecordingMark[],
+  from: bigint,
+  to: bigint,
+): { first: number; end: number } {
+  const begin = marks.findLast(({ time }) => time <= from);
+  const after = marks.find(({ time }) => time >= to);
+  return chunksOfBytes(file, begin?.offset ?? -1n, after?.offset ?? file.size);
+}
+
 function requireChunkSize(chunkSize: number): void {
   if (!Number.isInteger(chunkSize) || chunkSize < MIN_CHUNK_BYTES || chunkSize > MAX_CHUNK_BYTES) {
     const what = `Chunks of ${chunkSize} bytes are not possible.`;
@@ -211,8 +248,8 @@ function bytesOf(source: ByteSource): AsyncIterable<Uint8Array> | Iterable<Uint8
   return typeof source === "string" ? readUnchanged(source) : source;
 }
 
-/** Reads a file, and finds out if somebody writes to it meanwhile. */
-async function* readUnchanged(path: string): AsyncGenerator<Uint8Array> {
+/** Reads a file in pieces, and finds out if somebody writes to it meanwhile. Errors: ITC_FILE_CHANGED, and those of the system. */
+export async function* readUnchanged(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {
     const before = await handle.stat({ bigint: true });

@@ -38,14 +38,18 @@ const PublicJwk: z.ZodType<EcPublicJwk> = z.strictObject({
   y: base64(32),
 });
 
-const Recipient = z.strictObject({
+const RecipientSchema = z.strictObject({
   header: z.strictObject({ alg: z.literal(KEY_WRAP), kid: base64(32), epk: PublicJwk }),
   encrypted_key: base64(40),
 });
 
 const Jwe = z.strictObject({
   protected: base64(),
-  recipients: z.array(Recipient).min(1).max(MAX_RECIPIENTS),
+  recipients: z
+    .array(RecipientSchema)
+    .min(1)
+    .max(MAX_RECIPIENTS)
+    .refine((all) => new Set(all.map(({ header }) => header.kid)).size === all.length, "expected each recipient once"),
   iv: base64(12),
   ciphertext: base64(),
   tag: base64(16),
@@ -57,7 +61,7 @@ const Protected = z.strictObject({ enc: z.literal(CONTENT_CIPHER), cty: z.option
 export type SealedJwe = z.output<typeof Jwe>;
 
 /** One who can open a JWE. */
-export type Recipient = z.output<typeof Recipient>;
+export type SealedRecipient = z.output<typeof RecipientSchema>;
 
 /** Writes a JWE as JSON. */
 export function writeSealed(jwe: SealedJwe): string {

@@ -5,7 +5,14 @@ import { base64url, calculateJwkThumbprint, generalDecrypt } from "jose";
 import { concat, fromHex, keccak256, sameBytes } from "../internal/bytes.js";
 import { type EcPrivateJwk, type EcPublicJwk, encryptGcm, KEY_WRAP, unwrapKey, wrapKey } from "../internal/key-wrap.js";
 import { contentHash, type PayloadContent, type SealedContent } from "./contents.js";
-import { CONTENT_CIPHER, MAX_RECIPIENTS, MAX_SEALED_BYTES, type Recipient, SealError, type SealedJwe } from "./jwe.js";
+import {
+  CONTENT_CIPHER,
+  MAX_RECIPIENTS,
+  MAX_SEALED_BYTES,
+  SealError,
+  type SealedJwe,
+  type SealedRecipient,
+} from "./jwe.js";
 
 /** Schema id of readings whose content is sealed. */
 export const SEALED_SCHEMA = fromHex(id("iotchain:sealed:1"));
@@ -70,7 +77,7 @@ export async function seal(
   const iv = random(12);
   const header = { enc: CONTENT_CIPHER, ...(contentType !== undefined && { cty: contentType }) };
   const protectedHeader = base64url.encode(JSON.stringify(header));
-  const wrapped: Recipient[] = [];
+  const wrapped: SealedRecipient[] = [];
   for (const recipient of recipients) wrapped.push(await recipientOf(key, recipient, random));
   requireRecipients(wrapped);
   const { ciphertext, tag } = await encryptGcm(key, iv, inner, new TextEncoder().encode(protectedHeader));
@@ -103,7 +110,7 @@ export function sealedHash({ protected: header, iv, ciphertext, tag }: Omit<Seal
  * @returns Errors: ITC_SEAL_OTHER when it isn't the ciphertext of `content`, ITC_SEAL_NO_ACCESS when the key is no recipient's,
  *   ITC_SEAL_BROKEN when it doesn't decrypt, ITC_SEAL_PLAINTEXT when something else is inside.
  */
-export async function open(jwe: SealedJwe, key: EcPrivateJwk, content: SealedContent): Promise<Opened> {
+export async function openSealed(jwe: SealedJwe, key: EcPrivateJwk, content: SealedContent): Promise<Opened> {
   if (!sameBytes(sealedHash(jwe), content.ciphertext)) {
     throw new SealError("ITC_SEAL_OTHER", "The ciphertext isn't what the device signed.", "Fetch it again.");
   }
@@ -166,7 +173,7 @@ export async function regrant(
   return { ...jwe, recipients };
 }
 
-async function recipientOf(content: Uint8Array, recipient: EcPublicJwk, random: RandomBytes): Promise<Recipient> {
+async function recipientOf(content: Uint8Array, recipient: EcPublicJwk, random: RandomBytes): Promise<SealedRecipient> {
   const kid = base64url.encode(await thumbprintOf(recipient));
   const ephemeral = secretJwk(random);
   const wrapped = await wrapKey(content, ephemeral, recipient);
@@ -194,7 +201,7 @@ export function jwkOfPoint(point: Uint8Array): EcPublicJwk {
   };
 }
 
-async function ownEntry({ recipients }: SealedJwe, key: EcPrivateJwk): Promise<Recipient> {
+async function ownEntry({ recipients }: SealedJwe, key: EcPrivateJwk): Promise<SealedRecipient> {
   const kid = base64url.encode(await thumbprintOf(key));
   const own = recipients.find(({ header }) => header.kid === kid);
   if (own) return own;
@@ -212,7 +219,7 @@ function requirePoint(key: EcPublicJwk): void {
   throw new SealError("ITC_SEAL_KEY", "A recipient's key is no point of P-256.", "Pass its JWK.");
 }
 
-function requireRecipients(recipients: readonly Recipient[]): void {
+function requireRecipients(recipients: readonly SealedRecipient[]): void {
   const names = new Set(recipients.map(({ header }) => header.kid));
   if (names.size > 0 && names.size === recipients.length && names.size <= MAX_RECIPIENTS) return;
   const what = `${recipients.length} recipients of ${names.size} keys, 1 to ${MAX_RECIPIENTS} are possible, each once.`;

@@ -157,6 +157,8 @@ function decoded(bytes: Uint8Array): unknown {
     value = decode(bytes, {
       allowIndefinite: false,
       allowUndefined: false,
+      allowInfinity: false,
+      allowNaN: false,
       rejectDuplicateMapKeys: true,
       strict: true,
       useMaps: true,

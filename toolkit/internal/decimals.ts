@@ -37,7 +37,7 @@ function spelled(value: number): Decimal {
   if (whole === "") throw new RangeError(`${value} is no decimal number.`);
   const shift = Number(exponent) - fraction.length;
   const digits = BigInt(`${sign}${whole}${fraction}`);
-  return shift > 0 ? { coefficient: digits * 10n ** BigInt(shift), scale: 0 } : { coefficient: digits, scale: -shift };
+  return shift < 0 ? { coefficient: digits, scale: -shift } : { coefficient: digits * 10n ** BigInt(shift), scale: 0 };
 }
 
 function normal({ coefficient, scale }: Decimal): Decimal {

@@ -213,7 +213,7 @@ describe("Files in chunks", () => {
       expect(await holds({ siblings: segment.siblings.filter((_, place) => place !== k) })).to.equal(false);
     }
     expect(await holds({ siblings: [...segment.siblings, file.id.root] })).to.equal(false);
-    expect(await holds({}, part, { ...file.id, size: 4n * BigInt(KIB) })).to.equal(false);
+    expect(await holds({}, part, { ...file.id, size: 6n * BigInt(KIB) })).to.equal(false);
     expect(await holds({}, part, { ...file.id, chunkSize: 2 * KIB })).to.equal(false);
     expect(await holds({}, part, { ...file.id, root: file.id.cid })).to.equal(false);
     // Nothing that costs more than the bytes that came, whatever the id says.

@@ -6,7 +6,7 @@ import { CID } from "multiformats/cid";
 import * as raw from "multiformats/codecs/raw";
 import * as multihash from "multiformats/hashes/digest";
 import { IotchainError } from "../errors.js";
-import { concat, fromHex, sameBytes, toHex } from "../internal/bytes.js";
+import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, type Verdict, verdictOf } from "../internal/findings.js";
 import { climbMany, leafHash, MerkleTree } from "../internal/merkle.js";
 import type { FileContent, FileId } from "./contents.js";
@@ -83,8 +83,9 @@ export async function hashFile(source: ByteSource, options: HashOptions = {}): P
     for await (const block of file.content) {
       const digest = sha256(block);
       leaves.push(leafHash(digest));
-      size += BigInt(block.length);
-      yield async () => ({ cid: rawCid(digest), size: BigInt(block.length), block });
+      const length = BigInt(block.length);
+      size += length;
+      yield async () => ({ cid: rawCid(digest), size: length, block: NOT_KEPT });
     }
   };
   const { cid } = await importByteStream(bytesOf(source), KEEPS_NOTHING, {
@@ -234,6 +235,7 @@ function placesFrom(first: number, length: number): number[] {
 }
 
 // Nobody reads the blocks: only their names count.
+const NOT_KEPT = new Uint8Array();
 const KEEPS_NOTHING = { put: async (cid: CID): Promise<CID> => cid };
 
 function rawCid(digest: Uint8Array): CID {
@@ -248,18 +250,23 @@ function bytesOf(source: ByteSource): AsyncIterable<Uint8Array> | Iterable<Uint8
   return typeof source === "string" ? readUnchanged(source) : source;
 }
 
-/** Reads a file in pieces, and finds out if somebody writes to it meanwhile. Errors: ITC_FILE_CHANGED, and those of the system. */
+/**
+ * Reads a file in pieces, and finds out if somebody writes to it meanwhile. A piece is good until the next is asked for: there are two buffers,
+ * so that one is filled while the other is hashed. Errors: ITC_FILE_CHANGED, and those of the system.
+ */
 export async function* readUnchanged(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {
     const before = await handle.stat({ bigint: true });
     let read = 0n;
-    for (;;) {
-      // A new one for each chunk: it is kept until the next one is complete.
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(MAX_CHUNK_BYTES));
+    let [filling, free] = [new Uint8Array(MAX_CHUNK_BYTES), new Uint8Array(MAX_CHUNK_BYTES)];
+    for (let next = handle.read(filling); ; ) {
+      const { bytesRead } = await next;
       if (bytesRead === 0) break;
       read += BigInt(bytesRead);
-      yield buffer.subarray(0, bytesRead);
+      [filling, free] = [free, filling];
+      next = handle.read(filling);
+      yield free.subarray(0, bytesRead);
     }
     const after = await handle.stat({ bigint: true });
     if (before.size === read && before.size === after.size && before.mtimeNs === after.mtimeNs) return;
@@ -269,25 +276,25 @@ export async function* readUnchanged(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Pieces of any length as chunks of one size, the last maybe shorter; one empty chunk where there are no bytes. */
+/** Pieces of any length as chunks of one size, the last maybe shorter; one empty chunk where there are no bytes. Good until the next. */
 async function* chunksIn(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   chunkSize: number,
 ): AsyncGenerator<Uint8Array> {
-  let waiting: Uint8Array[] = [];
+  const begun = new Uint8Array(chunkSize);
   let length = 0;
   let any = false;
   for await (const piece of pieces) {
     for (let rest = piece; rest.length > 0; ) {
       const part = rest.subarray(0, chunkSize - length);
       rest = rest.subarray(part.length);
-      waiting.push(part);
+      if (part.length < chunkSize) begun.set(part, length);
       length += part.length;
       if (length < chunkSize) continue;
       any = true;
-      yield waiting.length === 1 ? part : concat(...waiting);
-      [waiting, length] = [[], 0];
+      yield part.length === chunkSize ? part : begun;
+      length = 0;
     }
   }
-  if (length > 0 || !any) yield concat(...waiting);
+  if (length > 0 || !any) yield begun.subarray(0, length);
 }

@@ -7,7 +7,7 @@ import { writeSealed } from "../toolkit/anchoring/jwe.js";
 import { entryLeaf, MountainRange } from "../toolkit/anchoring/mountain-range.js";
 import { contentOf, type SignedReading, saltOf, schemaIdOf, signReading } from "../toolkit/anchoring/readings.js";
 import { jwkOfSecret, seal, sealedHash, thumbprintOf } from "../toolkit/anchoring/sealing.js";
-import { encodePack, payloadContent, type SenmlRecord } from "../toolkit/anchoring/senml.js";
+import { decodePack, encodePack, payloadContent, type SenmlRecord } from "../toolkit/anchoring/senml.js";
 import { Digests } from "../toolkit/identity/digests.js";
 import { type CurveKind, deviceKey } from "../toolkit/identity/keys.js";
 import { fromHex, keccak256, toHex, uintBytes } from "../toolkit/internal/bytes.js";
@@ -173,7 +173,7 @@ function packs(): object {
       const cbor = encodePack(records);
       const salt = saltOf(secret("salt"), BigInt(k));
       const content = payloadContent(cbor, salt);
-      return { name, records, cbor, payloadHash: content.hash, salt, content: contentHash(content) };
+      return { name, records: decodePack(cbor), cbor, payloadHash: content.hash, salt, content: contentHash(content) };
     }),
     invalid: WRONG_PACKS,
   };

@@ -12,15 +12,23 @@ export * from "./anchoring/contents.js";
 export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/feeds.js";
+export * from "./anchoring/files.js";
 export * from "./anchoring/gateway.js";
 export * from "./anchoring/gateway-errors.js";
 export type * from "./anchoring/gateway-events.js";
 export type { GatewayOptions } from "./anchoring/gateway-options.js";
 export * from "./anchoring/gateway-receipts.js";
+export * from "./anchoring/grant-messages.js";
+export * from "./anchoring/grants.js";
+export * from "./anchoring/jwe.js";
 export * from "./anchoring/log-reader.js";
 export * from "./anchoring/mountain-range.js";
 export * from "./anchoring/reading-codec.js";
 export * from "./anchoring/readings.js";
+export * from "./anchoring/sealing.js";
+export * from "./anchoring/senml.js";
+export * from "./anchoring/senml-resolve.js";
+export * from "./anchoring/senml-units.js";
 export * from "./anchoring/verify.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
@@ -36,6 +44,7 @@ export * from "./identity/epcis.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";
 export * from "./identity/provenance.js";
+export { type Decimal, type DecimalInput, decimalOf, decimalText } from "./internal/decimals.js";
 export {
   climb,
   climbMany,

@@ -91,7 +91,7 @@ describe("The devices of a gateway", () => {
       await refused(() => gateway.enrol(first), "ITC_GATEWAY_NODE", "no registry");
     });
 
-    it("again after a while, and stops who has another key or is no longer active, until it is admitted anew", async () => {
+    it("and stops who has another key or is no longer active, a while later, until it is admitted anew", async () => {
       const restore = await rig.world.networkHelpers.takeSnapshot();
       gateway = await rig.open({ recheck: 100n });
       const stopped: string[] = [];
@@ -117,6 +117,29 @@ describe("The devices of a gateway", () => {
       // What has a receipt is anchored all the same; verifiers judge the key by the entry's second.
       await rig.settle(gateway);
       expect(gateway.readingOf(first.id, 2n).state).to.equal("final");
+      await restore.restore();
+    });
+
+    it("and has the proof that the registry takes against who contradicts itself", async () => {
+      const restore = await rig.world.networkHelpers.takeSnapshot();
+      await gateway.enrol(first);
+      gateway.receive(said());
+      const other = signReading(first, rig.world.digests, { ...said(), content: new Uint8Array(32) });
+      await refused(() => gateway.receive(other), "ITC_GATEWAY_CONTRADICTION");
+      const [{ key, readings } = { key: first, readings: [other, other] as const }] = gateway.contradictions();
+      const both = <Value>(of: (one: SignedReading) => Value): [Value, Value] => [of(readings[0]), of(readings[1])];
+      await mined(() =>
+        rig.world.registry.proveEquivocation(
+          key.id,
+          toHex(signerOf(key, rig.world.addresses)),
+          readings[0].sequence,
+          both(({ time }) => time),
+          both(({ schema }) => toHex(schema)),
+          both(({ content }) => toHex(content)),
+          both(({ signature }) => toHex(signature)),
+        ),
+      );
+      await refused(() => gateway.enrol(first), "ITC_GATEWAY_INACTIVE", "suspended");
       await restore.restore();
     });
 

@@ -6,9 +6,11 @@ import {
   MAX_MESSAGE_BYTES,
   readReadingCbor,
   readReadingJson,
+  readReceipt,
   writeReadingCbor,
   writeReadingJson,
-} from "../../toolkit/anchoring/reading-codec.js";
+  writeReceipt,
+} from "../../toolkit/anchoring/gateway-messages.js";
 import { type SignedReading, signReading } from "../../toolkit/anchoring/readings.js";
 import { contractKey, rsaKey } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
@@ -123,6 +125,18 @@ describe("What a gateway is sent", () => {
       }
       await refused(() => gateway.receiveCbor(Uint8Array.from([...bytes, 0])), "ITC_GATEWAY_MALFORMED");
       expect(gateway.nextOf(a.id)).to.equal(0n);
+    });
+
+    it("and receipts", async () => {
+      const receipt = gateway.receive(reading(0n));
+      expect(readReceipt(writeReceipt(receipt))).to.deep.equal(receipt);
+      const message: object = JSON.parse(writeReceipt(receipt));
+      for (const name of Object.keys(message)) {
+        for (const value of [undefined, null, 7, "", "0x", []]) {
+          await refused(() => readReceipt(JSON.stringify({ ...message, [name]: value })), "ITC_GATEWAY_MALFORMED");
+        }
+      }
+      await refused(() => readReceipt(" ".repeat(MAX_MESSAGE_BYTES + 1)), "ITC_GATEWAY_TOO_LARGE");
     });
 
     it("and never throws anything but a named error, whatever the bit that has fallen over", async () => {

@@ -60,7 +60,6 @@ describe("Evidence of a reading", () => {
         publisher: gateway().address,
         index,
         time,
-        size: BigInt(range.size),
         siblings: range.prove(Number(index)),
       },
     };
@@ -93,7 +92,7 @@ describe("Evidence of a reading", () => {
   it("holds for a reading in a log, from the bundle and a node alone", async () => {
     const { holds, findings } = await verdict(writeEvidence(evidence));
     expect(findings.map(({ what, holds: one }) => [what, one])).to.deep.equal(
-      ["chain", "contracts", "signature", "content", "device", "log"].map((what) => [what, true]),
+      ["chain", "contracts", "signature", "content", "device", "maker", "log", "time"].map((what) => [what, true]),
     );
     expect(holds).to.equal(true);
   });
@@ -269,9 +268,10 @@ describe("Evidence of a reading", () => {
 
   it("is under 4 KiB for a batch of 4,096 in a log of 1,000,000", () => {
     const siblings = (count: number) => Array.from({ length: count }, (_, k) => fromHex(secretOf(5, `s${k}`)));
+    const batch = evidence.batch ?? expect.fail("no batch");
     const large = {
       ...evidence,
-      batch: { ...evidence.batch, proof: { path: 4095n, siblings: siblings(12) } },
+      batch: { ...batch, proof: { path: 4095n, siblings: siblings(12) } },
       entry: { ...evidence.entry, siblings: siblings(19) },
     };
     expect(writeEvidence(large).length).to.be.lessThan(4096);

@@ -67,7 +67,6 @@ export function evidenceOf(world: World, anchored: Anchored): string {
       publisher: gateway.account.address,
       index: BigInt(index),
       time,
-      size: BigInt(gateway.range.size),
       siblings: gateway.range.prove(index),
     },
   });

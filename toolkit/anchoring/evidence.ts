@@ -238,10 +238,12 @@ function parseBundle(json: string): z.output<typeof Bundle> {
   } catch (cause) {
     throw malformed("The bundle is not JSON.", cause);
   }
-  // No value has spaces or escapes, so this tells a text in which a name stands twice: readers would differ about it.
-  if (JSON.stringify(value) !== json.replace(/[ \t\r\n]/g, "")) throw malformed("The bundle has a second spelling.");
   const result = Bundle.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    // No value has spaces or escapes, so this tells a text in which a name stands twice: readers would differ about it.
+    if (JSON.stringify(value) === json.replace(/[ \t\r\n]/g, "")) return result.data;
+    throw malformed("The bundle says something twice, or in another spelling.");
+  }
   const issue = result.error.issues[0];
   throw malformed(`The bundle's ${issue?.path.join(".") || "top"} is wrong: ${issue?.message ?? "unknown"}.`);
 }

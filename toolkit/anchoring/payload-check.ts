@@ -93,7 +93,7 @@ async function isSegment(path: string, file: FileId, { first, count, siblings }:
   const end = (first + count) * chunkSize;
   const bytes = (end < file.size ? end : file.size) - first * chunkSize;
   const leaves: Uint8Array[] = [];
-  let [rest, seen] = [new Uint8Array(), 0n];
+  let [rest, seen]: [Uint8Array, bigint] = [new Uint8Array(), 0n];
   const take = (chunk: Uint8Array): void =>
     void leaves.push(leafHash(new Uint8Array(createHash("sha256").update(chunk).digest())));
   for await (const piece of createReadStream(path)) {

@@ -66,8 +66,8 @@ describe("Evidence of a reading", () => {
       .map(({ index }) => index)
       .filter((index) => /["0-9a-fx]/.test(json[index - 1] ?? ""));
     const passed: string[] = [];
-    // Every digit of every value, by an odd stride so that all fields are met; a property of all would take minutes.
-    for (let k = 0; k < at.length; k += 3) {
+    // By a stride that meets all fields; every place is changed where no node is asked, in verify-light.ts.
+    for (let k = 0; k < at.length; k += 7) {
       const index = at[k] ?? 0;
       const digit = json[index] ?? "0";
       const other = /[0-9]/.test(digit)

@@ -3,8 +3,9 @@ import { DataAnchor__factory } from "../contracts.js";
 import type { Evidence } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
 import { leadsTo } from "./evidence-findings.js";
+import type { RpcClient } from "./headers.js";
 import { LogError, readLog } from "./log-reader.js";
-import { proveState, type RpcClient } from "./state-proof.js";
+import { proveState } from "./state-proof.js";
 
 /** A node by all of its methods; ethers' `JsonRpcProvider` is one. */
 export type StateProvider = Provider & RpcClient;

@@ -96,15 +96,17 @@ export function logFindings({ entry, reading }: Evidence, holds: boolean, size: 
   ];
 }
 
-/** Which maker endorsed the device, and how well it keeps its key. */
+/** Which maker endorsed the device, and how well the device keeps its key. */
 export function makerFinding(
-  lot: { readonly id: string; readonly issuer: string },
+  lot: { readonly id: string; readonly issuer: string; readonly revoked: boolean },
   assurance: number,
   asOf: string,
 ): Finding {
+  // A maker or a lot that is revoked activates no more devices; those that are active stay so.
+  const revoked = lot.revoked ? ", a lot or a maker that is revoked" : "";
   return finding(
     "maker",
     true,
-    `issuer ${lot.issuer} in lot ${lot.id.slice(0, 10)}…, assurance ${assurance} as of ${asOf}`,
+    `issuer ${lot.issuer} in lot ${lot.id.slice(0, 10)}…, assurance ${assurance} as of ${asOf}${revoked}`,
   );
 }

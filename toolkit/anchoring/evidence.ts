@@ -113,7 +113,7 @@ export interface Evidence {
   /** What the reading commits to. Left out where it stays private. */
   readonly content?: Content;
   /** Which chunks of a file travel beside this, where not all do. */
-  readonly segment?: Segment;
+  readonly segment?: FileSegment;
   /** Left out where the entry is the reading's own digest. */
   readonly batch?: Omit<BatchHeader, "root" | "schema"> & { readonly proof: MerkleProof };
   /** Where the batch, or the reading, stands in a log; the siblings go up to the peak that covered it when the bundle was made. */
@@ -128,7 +128,7 @@ export interface Evidence {
 }
 
 /** A run of a file's chunks, with what leads from them to the file's root. */
-export interface Segment {
+export interface FileSegment {
   /** The first chunk, counted from 0. */
   readonly first: bigint;
   readonly count: bigint;

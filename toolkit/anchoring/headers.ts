@@ -1,7 +1,13 @@
-import { decodeRlp, encodeRlp, toBeArray } from "ethers";
+import { decodeRlp, encodeRlp, toBeArray, toQuantity } from "ethers";
 import { z } from "zod";
 import { fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 import { EvidenceError } from "./evidence-error.js";
+
+/** The one method of a node that is needed; ethers' `JsonRpcProvider` has it. */
+export interface RpcClient {
+  // biome-ignore lint/suspicious/noExplicitAny: as ethers declares it; whatever comes is parsed.
+  send(method: string, params: any[]): Promise<unknown>;
+}
 
 /** What we read of a block's header. */
 export interface Header {
@@ -79,6 +85,19 @@ function rlpItem(text: string, isNumber: boolean): string | Uint8Array {
 function wrongHeader(cause?: unknown): EvidenceError {
   const what = "What the node says of a block doesn't hash to the block's hash.";
   return new EvidenceError("ITC_EVIDENCE_HEADER", what, "Ask another node.", { cause });
+}
+
+/**
+ * The RLP of the headers from one block down to the child of another, newest first: what links the older to the newer.
+ * Errors: ITC_EVIDENCE_HEADER, and RangeError for more than {@link MAX_HEADERS}; the node's own failures.
+ */
+export async function headersBetween(rpc: RpcClient, newest: bigint, older: bigint): Promise<Uint8Array[]> {
+  if (newest - older > MAX_HEADERS) throw new RangeError(`${newest - older} headers are more than ${MAX_HEADERS}.`);
+  const headers: Uint8Array[] = [];
+  for (let number = newest; number > older; number--) {
+    headers.push(headerFromRpc(await rpc.send("eth_getBlockByNumber", [toQuantity(number), false])));
+  }
+  return headers;
 }
 
 /** Reads a header's RLP. Undefined for what is none. */

@@ -5,14 +5,14 @@ import { concat, sameBytes } from "../internal/bytes.js";
 import { type Finding, finding } from "../internal/findings.js";
 import { climbMany, leafHash } from "../internal/merkle.js";
 import { type Content, type FileId, fileWord, type SealedContent } from "./contents.js";
-import type { Evidence, Segment } from "./evidence.js";
+import type { Evidence, FileSegment } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
 
-/** How files in chunks, and sealed ones, are recognised. */
+/** What recognises payloads in ways that take more than hashing; each may be left out. */
 export interface PayloadReaders {
-  /** What identifies the file at a path, in chunks of this many bytes. */
-  readonly hashFile: (path: string, chunkSize: number) => Promise<FileId>;
-  /** Whether the file at a path is the ciphertext; left out, its hash is compared. */
+  /** What identifies the file at a path, in chunks of this many bytes. Left out, its chunks are compared and its CID is not. */
+  readonly hashFile?: (path: string, chunkSize: number) => Promise<FileId>;
+  /** Whether the file at a path is the ciphertext. Left out, its hash is compared. */
   readonly isSealed?: (path: string, content: SealedContent) => Promise<boolean>;
 }
 
@@ -28,7 +28,7 @@ const MAX_CHUNKS = 2 ** 20;
 export async function checkPayload(
   { content, segment }: Evidence,
   path: string | undefined,
-  readers: PayloadReaders,
+  readers: PayloadReaders = {},
 ): Promise<Finding | undefined> {
   if (path === undefined) {
     return content && content.kind !== "scalar" ? finding("payload", true, "payload not checked") : undefined;
@@ -47,7 +47,7 @@ export async function checkPayload(
 
 async function compared(
   content: Exclude<Content, { kind: "scalar" }>,
-  segment: Segment | undefined,
+  segment: FileSegment | undefined,
   path: string,
   readers: PayloadReaders,
 ): Promise<Finding> {
@@ -64,19 +64,22 @@ async function compared(
       return finding("payload", same, `${is(same)}, still encrypted`);
     }
     case "file": {
-      if (segment) {
-        const same = await isSegment(path, content.file, segment);
-        return finding(
-          "payload",
-          same,
-          `${is(same)}: chunks ${segment.first} to ${segment.first + segment.count - 1n}`,
-        );
-      }
-      const found = await readers.hashFile(path, content.file.chunkSize);
-      const same = sameBytes(fileWord(found), fileWord(content.file));
-      return finding("payload", same, is(same));
+      const same = await isFile(path, content.file, segment, readers);
+      const part = segment ? `, chunks ${segment.first} to ${segment.first + segment.count - 1n}` : "";
+      return finding("payload", same, is(same) + part);
     }
   }
+}
+
+async function isFile(path: string, file: FileId, segment: FileSegment | undefined, { hashFile }: PayloadReaders) {
+  if (segment) return isSegment(path, file, segment);
+  if (!hashFile) return isSegment(path, file, { first: 0n, count: chunksOf(file), siblings: [] });
+  return sameBytes(fileWord(await hashFile(path, file.chunkSize)), fileWord(file));
+}
+
+/** An empty file is one empty chunk. */
+function chunksOf({ size, chunkSize }: FileId): bigint {
+  return size === 0n ? 1n : (size + BigInt(chunkSize) - 1n) / BigInt(chunkSize);
 }
 
 async function keccakOf(path: string): Promise<Uint8Array> {
@@ -86,9 +89,9 @@ async function keccakOf(path: string): Promise<Uint8Array> {
 }
 
 /** Whether a file holds these chunks and nothing else. */
-async function isSegment(path: string, file: FileId, { first, count, siblings }: Segment): Promise<boolean> {
+async function isSegment(path: string, file: FileId, { first, count, siblings }: FileSegment): Promise<boolean> {
   const chunkSize = BigInt(file.chunkSize);
-  const chunks = (file.size + chunkSize - 1n) / chunkSize;
+  const chunks = chunksOf(file);
   if (count === 0n || count > MAX_CHUNKS || first + count > chunks || chunks > Number.MAX_SAFE_INTEGER) return false;
   const end = (first + count) * chunkSize;
   const bytes = (end < file.size ? end : file.size) - first * chunkSize;
@@ -96,14 +99,14 @@ async function isSegment(path: string, file: FileId, { first, count, siblings }:
   let [rest, seen]: [Uint8Array, bigint] = [new Uint8Array(), 0n];
   const take = (chunk: Uint8Array): void =>
     void leaves.push(leafHash(new Uint8Array(createHash("sha256").update(chunk).digest())));
-  for await (const piece of createReadStream(path)) {
+  for await (const piece of createReadStream(path, { highWaterMark: Math.max(file.chunkSize, 2 ** 16) })) {
     seen += BigInt((piece as Uint8Array).length);
     if (seen > bytes) return false;
     rest = concat(rest, piece as Uint8Array);
     for (; rest.length >= file.chunkSize; rest = rest.subarray(file.chunkSize)) take(rest.subarray(0, file.chunkSize));
   }
   if (seen !== bytes) return false;
-  if (rest.length > 0) take(rest);
+  if (rest.length > 0 || bytes === 0n) take(rest);
   const places = leaves.map((_, k) => Number(first) + k);
   const root = climbMany(leaves, places, Number(chunks), siblings);
   return root !== undefined && sameBytes(root, file.root);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, keccak256, toHex, uintBytes } from "../internal/bytes.js";
 import { EvidenceError } from "./evidence-error.js";
-import { type Header, headerFromRpc, readHeader } from "./headers.js";
+import { type Header, headerFromRpc, type RpcClient, readHeader } from "./headers.js";
 import { peakHeight } from "./mountain-range.js";
 import {
   DEVICE,
@@ -56,12 +56,6 @@ export interface ProvedDevice {
   readonly lot?: { readonly id: string; readonly issuer: string; readonly revoked: boolean };
   /** 240 bits of keccak256 of the present signer; undefined while no key was replaced, since the device's id commits to the first. */
   readonly signer?: { readonly hash: Uint8Array; readonly verifier: string };
-}
-
-/** The one method of a node that is needed; ethers' `JsonRpcProvider` has it. */
-export interface RpcClient {
-  // biome-ignore lint/suspicious/noExplicitAny: as ethers declares it; whatever comes is parsed.
-  send(method: string, params: any[]): Promise<unknown>;
 }
 
 /** Reads one storage word of an account. */

@@ -86,8 +86,9 @@ async function checkDevice({ domain, key, reading, entry }: Evidence, provider: 
   const registry = DeviceRegistry__factory.connect(domain.registry, provider);
   const { state, activatedAt, stateSince, lot, assurance } = await registry.deviceOf(reading.device);
   if (state === 0n) return [finding("device", false, `${reading.device} was never activated`)];
-  const [issuer] = await registry.lotOf(lot);
-  const maker = makerFinding({ id: lot, issuer }, Number(assurance), "now");
+  const { issuer, revoked } = await registry.lotOf(lot);
+  const gone = revoked || !(await registry.isIssuer(issuer));
+  const maker = makerFinding({ id: lot, issuer, revoked: gone }, Number(assurance), "now");
   if (state !== ACTIVE && stateSince <= entry.time) {
     const what = `${STATES[Number(state)]} at ${isoOf(stateSince)}, before the reading was anchored`;
     return [finding("device", false, what), maker];

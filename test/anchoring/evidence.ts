@@ -218,7 +218,7 @@ describe("Evidence of a reading", () => {
       expect((await verifyEvidence(json, world.ethers.provider, other)).holds).to.equal(false);
     }
     const nowhere = writeEvidence({ ...evidence, anchor: `0x${"00".repeat(19)}99` });
-    expect((await verdict(nowhere)).findings.at(-1)?.detail).to.equal("no such contract there");
+    expect((await verdict(nowhere)).findings.at(-1)?.detail).to.match(/^no such contract there/);
   });
 
   it("is under 4 KiB for a batch of 4,096 in a log of 1,000,000", () => {

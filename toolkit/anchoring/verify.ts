@@ -75,7 +75,7 @@ async function asked(what: string, answer: Promise<Finding[]>): Promise<Finding[
   } catch (error) {
     if (error instanceof LogError) return [finding(what, false, error.message)];
     if (isError(error, "BAD_DATA") || isError(error, "CALL_EXCEPTION")) {
-      return [finding(what, false, "no such contract there")];
+      return [finding(what, false, "no such contract there, or the node doesn't answer")];
     }
     throw error;
   }

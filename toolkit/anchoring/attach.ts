@@ -2,7 +2,7 @@ import type { Provider } from "ethers";
 import { DataAnchor__factory } from "../contracts.js";
 import type { Evidence } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
-import { leadsTo } from "./evidence-findings.js";
+import { digestOf, leadsTo } from "./evidence-findings.js";
 import type { RpcClient } from "./headers.js";
 import { LogError, readLog } from "./log-reader.js";
 import { proveState } from "./state-proof.js";
@@ -33,9 +33,10 @@ export async function attachState(evidence: Evidence, provider: StateProvider, b
   });
   const { size, peak } = state.log;
   if (!peak) throw notThere(evidence);
-  if (leadsTo(peak, evidence, size)) return { ...evidence, state: proof };
+  const digest = digestOf(evidence);
+  if (leadsTo(peak, evidence, digest, size)) return { ...evidence, state: proof };
   const siblings = await siblingsAt(evidence, provider, Number(header.number));
-  if (!leadsTo(peak, evidence, size, siblings)) throw notThere(evidence);
+  if (!leadsTo(peak, evidence, digest, size, siblings)) throw notThere(evidence);
   return { ...evidence, entry: { ...entry, siblings }, state: proof };
 }
 

@@ -35,7 +35,8 @@ const hexUpTo = (most: number): z.ZodType<Uint8Array> =>
   z
     .string()
     .max(2 + most * 2, `${most} bytes at most`)
-    .regex(/^0x([0-9a-f]{2})*$/, "bytes as 0x…")
+    .regex(/^0x[0-9a-f]*$/, "bytes as 0x…")
+    .refine((text) => text.length % 2 === 0, "whole bytes")
     .transform(fromHex);
 const address = z
   .string()
@@ -241,7 +242,8 @@ function parseBundle(json: string): z.output<typeof Bundle> {
   const result = Bundle.safeParse(value);
   if (result.success) {
     // No value has spaces or escapes, so this tells a text in which a name stands twice: readers would differ about it.
-    if (JSON.stringify(value) === json.replace(/[ \t\r\n]/g, "")) return result.data;
+    const compact = JSON.stringify(value);
+    if (compact === json || compact === json.replace(/[ \t\r\n]/g, "")) return result.data;
     throw malformed("The bundle says something twice, or in another spelling.");
   }
   const issue = result.error.issues[0];

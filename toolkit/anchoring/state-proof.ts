@@ -67,7 +67,8 @@ export const MAX_NODE_BYTES = 1024;
 const bytes = (most: number) =>
   z
     .string()
-    .regex(/^0x([0-9a-f]{2})*$/)
+    .regex(/^0x[0-9a-f]*$/)
+    .refine((text) => text.length % 2 === 0)
     .max(2 + 2 * most)
     .transform(fromHex);
 const nodes = z.array(bytes(MAX_NODE_BYTES)).max(128);

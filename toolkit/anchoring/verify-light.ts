@@ -7,6 +7,7 @@ import { EvidenceError } from "./evidence-error.js";
 import {
   ACTIVE,
   contractsFinding,
+  digestOf,
   leadsTo,
   logFindings,
   makerFinding,
@@ -46,7 +47,8 @@ export async function verifyLight(json: string, { trusted, headers = [], contrac
     const what = "The bundle has no state proof.";
     throw new EvidenceError("ITC_EVIDENCE_NO_STATE", what, "Run itc attach, or verify with a node.");
   }
-  const own = [contractsFinding(evidence, contracts), ...signatureFindings(evidence)];
+  const digest = digestOf(evidence);
+  const own = [contractsFinding(evidence, contracts), ...signatureFindings(evidence, digest)];
   const header = readHeader(proof.header);
   const between = trustedBytes(trusted, headers);
   const broken = header ? unlinkedSince(header, fromHex(trusted), between) : "the bundle's header is none";
@@ -55,7 +57,7 @@ export async function verifyLight(json: string, { trusted, headers = [], contrac
   return verdictOf([
     finding("header", true, `block ${header.number} of ${isoOf(header.time)} ${link}`),
     ...own,
-    ...(await stateFindings(evidence, proof, header)),
+    ...(await stateFindings(evidence, digest, proof, header)),
   ]);
 }
 
@@ -74,7 +76,12 @@ function trustedBytes(trusted: string, headers: readonly string[]): Uint8Array[]
 }
 
 /** What a header that is trusted already says of the device and of the log. */
-export async function stateFindings(evidence: Evidence, { nodes }: StateProof, header: Header): Promise<Finding[]> {
+export async function stateFindings(
+  evidence: Evidence,
+  digest: Uint8Array,
+  { nodes }: StateProof,
+  header: Header,
+): Promise<Finding[]> {
   const { domain, anchor, reading, entry } = evidence;
   const question = { registry: domain.registry, anchor, device: reading.device, ...entry };
   let state: ProvedState;
@@ -86,7 +93,7 @@ export async function stateFindings(evidence: Evidence, { nodes }: StateProof, h
   }
   const { size, peak } = state.log;
   const block = `block ${header.number}`;
-  const holds = peak !== undefined && leadsTo(peak, evidence, size);
+  const holds = peak !== undefined && leadsTo(peak, evidence, digest, size);
   return [...deviceFindings(evidence, state.device, header), ...logFindings(evidence, holds, size, block)];
 }
 

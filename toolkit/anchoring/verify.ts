@@ -8,6 +8,7 @@ import { EvidenceError } from "./evidence-error.js";
 import {
   ACTIVE,
   contractsFinding,
+  digestOf,
   leadsTo,
   logFindings,
   makerFinding,
@@ -47,11 +48,12 @@ export async function verifyEvidence(json: string, provider: Provider, trusted?:
 
 async function findingsBy(provider: Provider, evidence: Evidence, trusted?: TrustedContracts): Promise<Finding[]> {
   const { chainId } = await provider.getNetwork();
+  const digest = digestOf(evidence);
   const chain = `bundle of chain ${evidence.domain.chainId}, node on ${chainId}`;
   const findings = [
     finding("chain", chainId === evidence.domain.chainId, chain),
     contractsFinding(evidence, trusted),
-    ...signatureFindings(evidence),
+    ...signatureFindings(evidence, digest),
   ];
   // On another chain the addresses mean nothing.
   if (!findings[0]?.holds) return findings;
@@ -63,8 +65,8 @@ async function findingsBy(provider: Provider, evidence: Evidence, trusted?: Trus
   return [
     ...findings,
     ...(await asked("device", checkDevice(evidence, provider))),
-    ...(await asked("log", checkLog(evidence, provider, latest.number))),
-    ...(evidence.state ? await checkState(evidence, provider) : []),
+    ...(await asked("log", checkLog(evidence, digest, provider, latest.number))),
+    ...(evidence.state ? await checkState(evidence, digest, provider) : []),
   ];
 }
 
@@ -99,7 +101,7 @@ async function checkDevice({ domain, key, reading, entry }: Evidence, provider: 
   return [finding("device", spoke, spoke ? detail : silent), maker];
 }
 
-async function checkLog(evidence: Evidence, provider: Provider, block: number): Promise<Finding[]> {
+async function checkLog(evidence: Evidence, digest: Uint8Array, provider: Provider, block: number): Promise<Finding[]> {
   const { anchor, entry } = evidence;
   const contract = DataAnchor__factory.connect(anchor, provider);
   const [size] = await contract.headOf(entry.publisher, { blockTag: block });
@@ -107,20 +109,20 @@ async function checkLog(evidence: Evidence, provider: Provider, block: number): 
   if (entry.index >= size) return findings(false);
   const height = peakHeight(entry.index, size);
   const peak = fromHex(await contract.peakOf(entry.publisher, height, { blockTag: block }));
-  if (leadsTo(peak, evidence, size)) return findings(true);
+  if (leadsTo(peak, evidence, digest, size)) return findings(true);
   // The log has grown, and the entry's mountain with it: the siblings today follow from its events.
   if (height <= entry.siblings.length) return findings(false);
   const { range } = await readLog(provider, anchor, entry.publisher, { toBlock: block });
-  return findings(leadsTo(peak, evidence, size, range.prove(Number(entry.index))));
+  return findings(leadsTo(peak, evidence, digest, size, range.prove(Number(entry.index))));
 }
 
 /** What the state proof says, if its block is one that the node has. */
-async function checkState(evidence: Evidence, provider: Provider): Promise<Finding[]> {
+async function checkState(evidence: Evidence, digest: Uint8Array, provider: Provider): Promise<Finding[]> {
   const header = evidence.state && readHeader(evidence.state.header);
   if (!evidence.state || !header) return [finding("header", false, "the bundle's header is none")];
   const block = await provider.getBlock(Number(header.number));
   const known = block?.hash === toHex(header.hash);
   const detail = `block ${header.number} of ${isoOf(header.time)} is ${known ? "" : "not "}the node's`;
-  const proved = known ? await stateFindings(evidence, evidence.state, header) : [];
+  const proved = known ? await stateFindings(evidence, digest, evidence.state, header) : [];
   return [finding("header", known, detail), ...proved];
 }

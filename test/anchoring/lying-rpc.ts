@@ -157,7 +157,7 @@ describe("A node that lies", () => {
       [null],
       [{}],
     ];
-    for (const method of ["eth_call", "eth_getLogs", "eth_blockNumber", "eth_getBlockByNumber", "eth_chainId"]) {
+    for (const method of ["eth_call", "eth_getLogs", "eth_blockNumber", "eth_getBlockByNumber"]) {
       for (const answer of nonsense) {
         const came = await verified(on(method, () => answer));
         // The log's and the device's events are asked for only where the chain has moved on.

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { IotchainError } from "../errors.js";
-import { deploy, replayFile } from "./commands.js";
 import { attachFile, verifyFile } from "./evidence.js";
 
 /** What a signal leaves as exit code, as shells have it. */
@@ -20,7 +19,7 @@ function program(): Command {
       "a node to play on; without it an embedded EVM. The operator's key is read from ITC_OPERATOR_KEY",
     )
     .option("--seed <number>", "instead of the scenario's own", wholeNumber)
-    .action(replayFile);
+    .action(async (file, options) => (await heavy()).replayFile(file, options));
   itc
     .command("verify")
     .description("check one reading by its evidence, with a node or with the hash of a block alone")
@@ -48,8 +47,13 @@ function program(): Command {
     .description("deploy all contracts, or go on where an earlier run stopped; the key is read from ITC_OPERATOR_KEY")
     .requiredOption("--rpc <url>", "the node")
     .option("--out <folder>", "where addresses and ABIs go, by chain id", "deployments")
-    .action(deploy);
+    .action(async (options) => (await heavy()).deploy(options));
   return itc;
+}
+
+/** What brings an EVM along: who only checks evidence needs none, and doesn't wait for it. */
+function heavy(): Promise<typeof import("./commands.js")> {
+  return import("./commands.js");
 }
 
 function wholeNumber(text: string): number {

@@ -140,6 +140,22 @@ describe("Evidence of a reading", () => {
     }
   });
 
+  it("is refused when it has a second spelling, and read with spaces between", () => {
+    const json = writeEvidence(evidence);
+    expect(readEvidence(JSON.stringify(JSON.parse(json), null, 2))).to.deep.equal(evidence);
+    const spellings = [
+      json.replace('{"format"', '{"format":"iotchain-evidence/2","format"'),
+      json.replace('"content":{', '"content":{"kind":"scalar",'),
+      json.replace('"chainId":"3', '"chainId":"\\u0033'),
+      json.replace(evidence.anchor, evidence.anchor.toLowerCase()),
+      json.replace(toHex(evidence.reading.content), `0x${toHex(evidence.reading.content).slice(2).toUpperCase()}`),
+    ];
+    for (const text of spellings) {
+      expect(text).not.to.equal(json);
+      expect(() => readEvidence(text), text.slice(0, 80)).to.throw(EvidenceError);
+    }
+  });
+
   it("fails on another chain", async () => {
     const { holds, findings } = await verdict(
       writeEvidence({ ...evidence, domain: { ...evidence.domain, chainId: 1n } }),

@@ -64,6 +64,8 @@ describe("Headers", () => {
       fields(3, `0x${"11".repeat(32)}`),
       fields(20, `0x${"11".repeat(32)}`),
       at(0).subarray(1),
+      // A number of 2^63.
+      numbered("0x8000000000000000"),
     ];
     for (const bytes of wrong) expect(readHeader(bytes), toHex(bytes.subarray(0, 8))).to.equal(undefined);
   });
@@ -95,13 +97,7 @@ describe("Headers", () => {
   });
 
   it("aren't linked when hashes fit and numbers don't", () => {
-    const forged = (parent: Uint8Array, number: number) => {
-      const fields: string[] = Array.from({ length: 15 }, () => "0x");
-      fields[0] = toHex(parent);
-      fields[3] = `0x${"22".repeat(32)}`;
-      fields[8] = `0x0${number}`;
-      return fromHex(encodeRlp(fields));
-    };
+    const forged = (parent: Uint8Array, number: number) => numbered(`0x0${number}`, parent);
     const base = forged(new Uint8Array(32), 3);
     const skips = forged(read(base).hash, 5);
     const above = forged(read(skips).hash, 9);
@@ -114,6 +110,15 @@ describe("Headers", () => {
     expect(error).to.be.instanceOf(RangeError);
   });
 });
+
+/** A header that nobody has mined. */
+function numbered(number: string, parent: Uint8Array = new Uint8Array(32)): Uint8Array {
+  const fields: string[] = Array.from({ length: 15 }, () => "0x");
+  fields[0] = toHex(parent);
+  fields[3] = `0x${"22".repeat(32)}`;
+  fields[8] = number;
+  return fromHex(encodeRlp(fields));
+}
 
 const EMPTY_TRIE = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
 const GENESIS = {

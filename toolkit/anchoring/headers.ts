@@ -120,9 +120,11 @@ export function readHeader(rlp: Uint8Array): Header | undefined {
   }
 }
 
+/** Undefined for more than a number of a block or a second can be, which nodes couldn't be asked for. */
 function numberOf(field: unknown): bigint | undefined {
   if (typeof field !== "string" || field.length > 2 + 2 * NUMBER_BYTES) return undefined;
-  return field === "0x" ? 0n : BigInt(field);
+  const value = field === "0x" ? 0n : BigInt(field);
+  return value <= Number.MAX_SAFE_INTEGER ? value : undefined;
 }
 
 /**

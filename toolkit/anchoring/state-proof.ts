@@ -2,7 +2,7 @@ import { MerklePatriciaTrie } from "@ethereumjs/mpt";
 import { decodeRlp, getAddress, toQuantity } from "ethers";
 import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
-import { fromHex, keccak256, toHex, uintBytes } from "../internal/bytes.js";
+import { fromHex, keccak256, sameBytes, toHex, uintBytes } from "../internal/bytes.js";
 import { EvidenceError } from "./evidence-error.js";
 import { type Header, headerFromRpc, type RpcClient, readHeader } from "./headers.js";
 import { peakHeight } from "./mountain-range.js";
@@ -164,6 +164,9 @@ function addressOf(value: bigint): string {
   return getAddress(toHex(uintBytes(value, 20)));
 }
 
+/** The root of a trie with nothing in it: keccak256 of the RLP of an empty string. */
+const EMPTY_TRIE = keccak256(Uint8Array.of(0x80));
+
 /** Reads words of the state under a root, all along nodes that hash to what their parents say. */
 function trieReader(stateRoot: Uint8Array, nodes: readonly Uint8Array[]): WordReader {
   const known = new Map(nodes.map((node) => [toHex(keccak256(node)).slice(2), node]));
@@ -184,7 +187,8 @@ function trieReader(stateRoot: Uint8Array, nodes: readonly Uint8Array[]): WordRe
     const fields = decodeRlp(value);
     const root = Array.isArray(fields) ? fields[2] : undefined;
     if (typeof root !== "string") throw new TypeError("no account");
-    return trieAt(fromHex(root));
+    // The library knows no trie without nodes.
+    return sameBytes(fromHex(root), EMPTY_TRIE) ? undefined : trieAt(fromHex(root));
   };
   return async (account, slot) => {
     let trie = tries.get(account);

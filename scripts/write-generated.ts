@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
+import { evidenceJsonSchema } from "../toolkit/anchoring/evidence.js";
 import { DEVICE_FACING_CONTRACTS, deviceAbiOf } from "../toolkit/device-abi.js";
 import { scenarioJsonSchema } from "../toolkit/testing/scenario-schema.js";
 import { vectorFiles } from "./vectors.js";
@@ -15,6 +16,7 @@ async function write(path: string, value: object): Promise<void> {
 }
 
 await write("docs/scenario.schema.json", scenarioJsonSchema());
+await write("docs/evidence.schema.json", evidenceJsonSchema());
 await mkdir(`${root}abi/device`, { recursive: true });
 for (const contract of DEVICE_FACING_CONTRACTS) await write(`abi/device/${contract}.json`, deviceAbiOf(contract));
 await mkdir(`${root}docs/vectors`, { recursive: true });

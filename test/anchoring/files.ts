@@ -239,7 +239,7 @@ describe("Files in chunks", () => {
   it("are hashed in memory that doesn't grow with them", async () => {
     const sparse = path.join(folder, "sparse");
     const handle = await open(sparse, "w");
-    await handle.truncate(Number(process.env.FILE_MIB ?? 192) * MAX_CHUNK_BYTES);
+    await handle.truncate(Number(process.env.FILE_MIB ?? 384) * MAX_CHUNK_BYTES);
     await handle.close();
     const run = `
       const { hashFile } = await import("./toolkit/anchoring/files.ts");
@@ -249,8 +249,8 @@ describe("Files in chunks", () => {
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
     expect(stderr).to.equal("");
     const { size, kib } = JSON.parse(stdout);
-    expect(size).to.equal(Number(process.env.FILE_MIB ?? 192) * MAX_CHUNK_BYTES);
-    expect(kib).to.be.lessThan(192 * KIB);
+    expect(size).to.equal(Number(process.env.FILE_MIB ?? 384) * MAX_CHUNK_BYTES);
+    expect(kib).to.be.lessThan(256 * KIB);
   });
 
   it("are what a reading commits to", async () => {

@@ -60,7 +60,7 @@ describe("A gateway's queue file", () => {
     await again();
     await rig.settle(gateway);
     await again();
-    expect(gateway.evidenceOf(a.id, 1n).entry.size).to.equal(1n);
+    expect(gateway.evidenceOf(a.id, 1n).entry.index).to.equal(0n);
     expect(await rig.sizeOf(publisher)).to.equal(1n);
   });
 

@@ -4,7 +4,7 @@ import { Digests } from "../identity/digests.js";
 import type { DeviceId, PublicKey } from "../identity/keys.js";
 import { sameBytes } from "../internal/bytes.js";
 import { Batch } from "./batches.js";
-import type { Evidence } from "./evidence.js";
+import type { BatchedEvidence } from "./evidence.js";
 import { Batches } from "./gateway-batches.js";
 import { standingOf } from "./gateway-devices.js";
 import { GatewayError } from "./gateway-errors.js";
@@ -235,7 +235,7 @@ export class Gateway {
   }
 
   /** What proves a reading, without its content. Errors: ITC_GATEWAY_NOT_KEPT, ITC_GATEWAY_NOT_FINAL, ITC_GATEWAY_CORRUPT. */
-  evidenceOf(device: DeviceId, sequence: bigint): Evidence {
+  evidenceOf(device: DeviceId, sequence: bigint): BatchedEvidence {
     const { reading, key, batch: number, place } = this.kept(device, sequence);
     const sealed = number === undefined ? undefined : this.batches.at(number);
     const { base } = this.batches;
@@ -254,7 +254,7 @@ export class Gateway {
       key,
       reading,
       batch: { count, first, last, proof: batch.prove(Number(place)) },
-      entry: { publisher, index, time: sealed.time, size, siblings: this.batches.siblings(index, size) },
+      entry: { publisher, index, time: sealed.time, siblings: this.batches.siblings(index, size) },
     };
   }
 

@@ -283,7 +283,7 @@ async function failureOf(
   const { batch, entry } = gateway.evidenceOf(reading.device, reading.sequence);
   const root = batchRootFrom(world.digests.reading(reading), batch.proof);
   const leaf = entryLeaf(entryOf({ ...batch, root, schema: reading.schema }), entry.time);
-  const height = peakHeight(entry.index, entry.size);
+  const height = peakHeight(entry.index, gateway.log().size);
   const key = `${entry.publisher}:${height}`;
   const peak = peaks.get(key) ?? world.contracts.anchor.peakOf(entry.publisher, height);
   peaks.set(key, peak);

@@ -40,7 +40,7 @@ async function open(options: ChildOptions): Promise<Gateway> {
     registry,
     anchor,
     fees: { ceiling: 1_000_000_000_000n },
-    batch: { readings: 3, seconds: 1n },
+    batch: { readings: 3, seconds: 0n },
     intake: { ahead: 1n << 40n, behind: 1n << 40n },
     confirmations: 1n,
     poll: 2,

@@ -34,7 +34,10 @@ type Plan =
   /** When it has given its n-th receipt. */
   | { readonly at: "receipt"; readonly count: number }
   /** So many milliseconds after it was told to open its file. */
-  | { readonly at: "time"; readonly ms: number };
+  | { readonly at: "time"; readonly count: number };
+
+/** A child that does nothing any more, though its plan is not fulfilled, is killed after so many milliseconds. */
+const IDLE_MS = 200;
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -76,7 +79,7 @@ class Chain {
       (result) => ({ result }),
       ({ message, code, data }) => ({ error: { message, code, data } }),
     );
-    if (method === "eth_sendRawTransaction" ? this.dice.chance(50) : method === "eth_chainId" && this.dice.chance(30)) {
+    if (method === "eth_sendRawTransaction" ? this.dice.chance(50) : method === "eth_chainId" && this.dice.chance(20)) {
       await this.rig.mine();
     }
     if (this.watch("answer")) return undefined;
@@ -92,95 +95,78 @@ describe("A gateway that is killed", () => {
   /** Starts ahead of time, since most of a child's life is spent on loading. */
   let spare: Child | undefined;
   const sent = new Map<string, bigint>();
+  /** Readings without a receipt, in the order in which devices send them. */
+  const queue: { label: string; sequence: bigint }[] = [];
   const receipts = new Map<string, string>();
-  const kills = { request: 0, answer: 0, receipt: 0, time: 0 };
+  const kills = { request: 0, answer: 0, receipt: 0, time: 0, idle: 0 };
 
   const spawnChild = (): Child =>
     spawn(process.execPath, ["--no-warnings", CHILD], { stdio: ["pipe", "pipe", "inherit"] });
 
   const planned = (): Plan =>
     dice.weighted<() => Plan>([
-      [4, () => ({ at: "request", count: 1 + dice.below(16) })],
-      [4, () => ({ at: "answer", count: 1 + dice.below(16) })],
-      [3, () => ({ at: "receipt", count: 1 + dice.below(6) })],
-      [3, () => ({ at: "time", ms: dice.below(40) })],
+      [4, () => ({ at: "request", count: 1 + dice.below(12) })],
+      [4, () => ({ at: "answer", count: 1 + dice.below(12) })],
+      [2, () => ({ at: "receipt", count: 1 + dice.below(3) })],
+      [3, () => ({ at: "time", count: dice.below(60) })],
     ])();
 
-  /** The readings that a round brings: first those without a receipt, as a device sends them again, then new ones. */
-  const readings = (): { label: string; sequence: bigint }[] => {
-    const again = DEVICES.flatMap((label) => {
-      const last = (sent.get(label) ?? 0n) - 1n;
-      return last >= 0n && !receipts.has(`${label}:${last}`) ? [{ label, sequence: last }] : [];
-    });
-    const fresh = DEVICES.filter(() => dice.chance(60)).flatMap((label) => {
-      if (again.some((one) => one.label === label)) return [];
+  const measure = (): void => {
+    for (let k = 1 + dice.below(4); k > 0; k--) {
+      const label = dice.pick(DEVICES);
       const sequence = sent.get(label) ?? 0n;
       sent.set(label, sequence + 1n);
-      return [{ label, sequence }];
-    });
-    return [...again, ...fresh];
+      queue.push({ label, sequence });
+    }
   };
 
-  /** One life: from opening the file to the kill, or to the end of all work if there is no plan. */
+  /** One life: from opening the file to the kill, or until each reading has its receipt if there is no plan. */
   const live = async (plan: Plan | undefined): Promise<void> => {
     const child = spare ?? spawnChild();
     spare = plan && spawnChild();
     const dead = once(child, "exit");
-    let isDead = false;
-    const kill = (): void => {
-      if (isDead) return;
-      isDead = true;
+    let cause: keyof typeof kills | undefined;
+    let active = Number.POSITIVE_INFINITY;
+    const kill = (why: keyof typeof kills): void => {
+      if (cause) return;
+      cause = why;
       child.kill("SIGKILL");
     };
-    let requests = 0;
-    let answers = 0;
-    chain.watch = (moment) => {
-      if (plan?.at === moment && (moment === "request" ? ++requests : ++answers) === plan.count) kill();
-      return isDead;
+    const seen = { request: 0, answer: 0, receipt: 0, time: 0 };
+    const happens = (what: Plan["at"]): boolean => {
+      active = performance.now();
+      if (plan?.at === what && ++seen[what] === plan.count) kill(what);
+      return cause !== undefined;
     };
+    chain.watch = happens;
+    const idle = setInterval(() => plan && performance.now() - active > IDLE_MS && kill("idle"), 20);
     child.stdin.on("error", () => {});
     child.stdin.write(`${JSON.stringify(options)}\n`);
-    if (plan?.at === "time") void sleep(plan.ms).then(kill);
-    const queue = readings();
-    let given = 0;
+    if (plan?.at === "time") void sleep(plan.count).then(() => kill("time"));
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line === "open") {
-        // After this, nothing may happen any more that the plan waits for.
-        if (plan) void sleep(100).then(kill);
-      } else {
-        const one = queue.shift();
-        if (!one) throw new Error(`A receipt for nothing: ${line}`);
-        const name = `${one.label}:${one.sequence}`;
-        expect(line, name).to.equal(receipts.get(name) ?? line);
-        receipts.set(name, line);
-        if (plan?.at === "receipt" && ++given === plan.count) kill();
-      }
+      if (line === "open") active = performance.now();
+      else note(line, happens);
       const next = queue[0];
-      if (next)
-        child.stdin.write(
-          `${writeReadingJson({ reading: rig.reading(next.label, next.sequence), payload: new Uint8Array() })}\n`,
-        );
-      else if (!plan) break;
-    }
-    if (!plan) {
-      await settled();
-      kill();
+      if (next) child.stdin.write(`${messageOf(next)}\n`);
+      else if (!plan) kill("idle");
     }
     await dead;
-    if (plan) kills[plan.at] += 1;
+    clearInterval(idle);
+    if (plan && cause) kills[cause] += 1;
   };
+
+  /** Takes a receipt for the reading that was sent last. A device that was given none sends it again, and gets the one that it missed. */
+  const note = (line: string, happens: (what: "receipt") => void): void => {
+    const one = queue.shift();
+    if (!one) throw new Error(`A receipt for nothing: ${line}`);
+    receipts.set(`${one.label}:${one.sequence}`, line);
+    happens("receipt");
+  };
+
+  const messageOf = ({ label, sequence }: { label: string; sequence: bigint }): string =>
+    writeReadingJson({ reading: rig.reading(label, sequence), payload: new Uint8Array() });
 
   const log = () => readLog(rig.world.ethers.provider, rig.world.addresses.DataAnchor, keyOf(PUBLISHER).id);
-
-  /** Until the log hasn't grown for many blocks. */
-  const settled = async (): Promise<void> => {
-    for (let size = -1, quiet = 0; quiet < 30; await sleep(50)) {
-      await rig.mine();
-      const { entries } = await log();
-      quiet = entries.length === size ? quiet + 1 : 0;
-      size = entries.length;
-    }
-  };
 
   before(async () => {
     rig = await Rig.start();
@@ -221,13 +207,15 @@ describe("A gateway that is killed", () => {
 
   it(`loses and doubles nothing in ${KILLS} kills at random points`, async function () {
     this.timeout(KILLS * 10_000 + 60_000);
-    for (let k = 0; k < KILLS; k++) await live(planned());
+    for (let k = 0; k < KILLS; k++) {
+      measure();
+      await live(planned());
+    }
     await live(undefined);
-    expect(kills.request + kills.answer + kills.receipt + kills.time).to.equal(KILLS);
+    expect(Object.values(kills).reduce((sum, count) => sum + count, 0)).to.equal(KILLS);
 
     const gateway = await rig.open({ file: options.file, publisher: keyOf(PUBLISHER), confirmations: 1n });
-    await rig.mine(2);
-    await gateway.tick();
+    await rig.settle(gateway);
     const { entries, range } = await log();
     const { size, root } = gateway.log();
     expect([BigInt(entries.length), range.root]).to.deep.equal([size, root]);

@@ -1,19 +1,14 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { AbiCoder, type InterfaceAbi, id, solidityPackedKeccak256, ZeroAddress, ZeroHash } from "ethers";
-import { z } from "zod";
+import { AbiCoder, id, solidityPackedKeccak256, ZeroAddress, ZeroHash } from "ethers";
 import { Attestations__factory } from "../toolkit/contracts.js";
 import { FleetTree, TRUST_TIERS } from "../toolkit/identity/attestation.js";
 import type { DeviceId } from "../toolkit/identity/keys.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
-import type { Bench, Measured } from "./rig.js";
+import { type Bench, easContract, type Measured } from "./rig.js";
 
 const DEVICES = 100_000;
 const MEASUREMENT = secretOf(1, "firmware");
 const DAY = 86_400n;
-
-const Artifact = z.object({ abi: z.custom<InterfaceAbi>((value) => Array.isArray(value)), bytecode: z.string() });
 
 /** Posts a measurement for 100,000 devices; beside it, EAS posts one for one device. Both verifiers have posted before. */
 export async function measureAttestation(bench: Bench): Promise<Measured[]> {
@@ -36,8 +31,8 @@ export async function measureAttestation(bench: Bench): Promise<Measured[]> {
 /** EAS with a schema of the like content, revocable and with an expiry as ours are; its second attestation. */
 async function easAttestation(bench: Bench, verifier: Account, expiry: bigint): Promise<number> {
   const schema = "bytes32 measurement,address device";
-  const registry = await artifact("SchemaRegistry");
-  const eas = await artifact("EAS");
+  const registry = await easContract("SchemaRegistry");
+  const eas = await easContract("EAS");
   const schemas = await bench.deploy(registry.abi, registry.bytecode, []);
   const attestations = await bench.deploy(eas.abi, eas.bytecode, [schemas]);
   await bench.send(verifier, schemas, registry.abi, "register", [schema, ZeroAddress, true]);
@@ -49,11 +44,6 @@ async function easAttestation(bench: Bench, verifier: Account, expiry: bigint): 
   };
   await attest(deviceOf(0));
   return attest(deviceOf(1));
-}
-
-async function artifact(name: string): Promise<z.infer<typeof Artifact>> {
-  const file = `@ethereum-attestation-service/eas-contracts/artifacts/contracts/${name}.sol/${name}.json`;
-  return Artifact.parse(JSON.parse(await readFile(createRequire(import.meta.url).resolve(file), "utf8")));
 }
 
 /** An id that nobody has a key of. */

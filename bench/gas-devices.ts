@@ -1,10 +1,8 @@
-import { AbiCoder, keccak256 } from "ethers";
-import { entryLeaf, MountainRange } from "../toolkit/anchoring/mountain-range.js";
-import { DataAnchor__factory, DeviceRegistry__factory, ITC__factory } from "../toolkit/contracts.js";
+import { DeviceRegistry__factory, ITC__factory } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
 import { type DeviceId, type DeviceKey, deviceKey, type PublicKey, signerOf } from "../toolkit/identity/keys.js";
 import { LotTree } from "../toolkit/identity/lots.js";
-import { fromHex, toHex } from "../toolkit/internal/bytes.js";
+import { fromHex } from "../toolkit/internal/bytes.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
 import type { Bench, Measured } from "./rig.js";
 
@@ -45,49 +43,6 @@ export async function measureIdentity(bench: Bench): Promise<Measured[]> {
     },
     { id: "identity.activate.p256", gas: p256 },
   ];
-}
-
-/** Appends 1,024 entries to a new log, and proves entries of one of a million. */
-export async function measureAnchoring(bench: Bench): Promise<Measured[]> {
-  const { abi } = DataAnchor__factory;
-  const anchor = bench.addresses.DataAnchor;
-  const publisher = await bench.account("publisher");
-  let sum = 0;
-  for (let k = 0; k < 1024; k++) {
-    const entry = secretOf(1, `entry ${k}`);
-    sum += await bench.send(publisher, anchor, abi, "append", [publisher.address, k, entry]);
-  }
-  return [
-    { id: "anchoring.append.mean1024", gas: Math.round(sum / 1024) },
-    { id: "anchoring.verifyEntry.1M", gas: await verifyInMillion(bench) },
-  ];
-}
-
-/** Puts the peaks of a log of a million where appends would have left them, and asks for the entry with the longest proof. */
-async function verifyInMillion({ addresses, chain, rpc }: Bench): Promise<number> {
-  const publisher = `0x${"ab".repeat(20)}`;
-  const time = 1_800_000_000n;
-  const entryOf = (k: number): Uint8Array => fromHex(k.toString(16).padStart(64, "0"));
-  const range = new MountainRange();
-  for (let k = 0; k < MILLION; k++) range.append(entryLeaf(entryOf(k), time));
-  const base = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [publisher, 0])));
-  const put = (slot: bigint, value: string) =>
-    rpc("hardhat_setStorageAt", [addresses.DataAnchor, `0x${slot.toString(16)}`, value]);
-  await put(base, `0x${((time << 64n) | BigInt(MILLION)).toString(16).padStart(64, "0")}`);
-  for (let height = 0; height < 20; height++) {
-    const peak = range.peak(height);
-    if (peak) await put(base + 1n + BigInt(height), toHex(peak));
-  }
-  const contract = DataAnchor__factory.connect(addresses.DataAnchor, chain.reader);
-  const said = [publisher, 12_345, time, entryOf(12_345), range.prove(12_345)] as const;
-  if (!(await contract.verifyEntry(...said))) throw new Error("The entry of the planted log isn't proved.");
-  const whole = await contract.verifyEntry.estimateGas(...said);
-  return Number(whole - intrinsicOf(fromHex(contract.interface.encodeFunctionData("verifyEntry", [...said]))));
-}
-
-/** What a transaction costs before its first instruction: 21,000, and 4 or 16 a byte of calldata (EIP-2028). */
-function intrinsicOf(data: Uint8Array): bigint {
-  return 21_000n + data.reduce((sum, byte) => sum + (byte === 0 ? 4n : 16n), 0n);
 }
 
 function keyOf(kind: "secp256k1" | "p256", k: number): DeviceKey {

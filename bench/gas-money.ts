@@ -3,7 +3,6 @@ import { createRequire } from "node:module";
 import {
   AbiCoder,
   getAddress,
-  type InterfaceAbi,
   id,
   keccak256,
   Signature,
@@ -11,7 +10,6 @@ import {
   TypedDataEncoder,
   ZeroHash,
 } from "ethers";
-import { z } from "zod";
 import { AggregateTree, type Contribution, inOrder } from "../toolkit/analytics/aggregate-tree.js";
 import { Analytics__factory, ITC__factory, PayoutPool__factory } from "../toolkit/contracts.js";
 import type { DeviceId } from "../toolkit/identity/keys.js";
@@ -19,13 +17,11 @@ import { toHex } from "../toolkit/internal/bytes.js";
 import { PayoutTree } from "../toolkit/payouts/payout-tree.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
-import type { Bench, Measured } from "./rig.js";
+import { Artifact, type Bench, type Measured, mock } from "./rig.js";
 
 const ITC_UNIT = 10n ** 18n;
 const NEVER = 4_000_000_000n;
 const DAY = 86_400n;
-
-const Artifact = z.object({ abi: z.custom<InterfaceAbi>((value) => Array.isArray(value)), bytecode: z.string() });
 
 /** Transfers of ITC and of OpenZeppelin's plain token, and an EIP-3009 authorisation. */
 export async function measureToken(bench: Bench): Promise<Measured[]> {
@@ -175,11 +171,6 @@ async function authorised(bench: Bench, receiver: Account): Promise<number> {
     "function transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
   ];
   return bench.send(receiver, addresses.ITC, abi, "transferWithAuthorization", args);
-}
-
-async function mock(name: string): Promise<z.infer<typeof Artifact>> {
-  const path = new URL(`../artifacts/contracts/mocks/${name}.sol/${name}.json`, import.meta.url);
-  return Artifact.parse(JSON.parse(await readFile(path, "utf8")));
 }
 
 function addressOf(k: number): string {

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { encodeBytes32String, type InterfaceAbi } from "ethers";
-import { z } from "zod";
 import { DeviceRegistry__factory, ITC__factory } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
 import { type DeviceId, type DeviceKey, deviceKey, signerOf } from "../toolkit/identity/keys.js";
@@ -8,14 +7,13 @@ import { type Listed, LotTree } from "../toolkit/identity/lots.js";
 import { fromHex, toHex } from "../toolkit/internal/bytes.js";
 import { type Account, accountOf } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
-import type { Bench, Measured } from "./rig.js";
+import { Artifact, type Bench, type Measured } from "./rig.js";
 
 const MILLION = 1_000_000;
 const BATCH = 50;
 const BOND = 10n ** 18n;
 const NEVER = 4_000_000_000n;
 const { abi } = DeviceRegistry__factory;
-const Artifact = z.object({ abi: z.custom<InterfaceAbi>((value) => Array.isArray(value)), bytecode: z.string() });
 
 type Kind = "secp256k1" | "p256";
 

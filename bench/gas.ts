@@ -1,9 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { measureAnchoring } from "./gas-anchoring.js";
 import { measureAttestation } from "./gas-attestation.js";
 import { measureClaims } from "./gas-claims.js";
-import { measureAnchoring, measureIdentity } from "./gas-devices.js";
+import { measureIdentity } from "./gas-devices.js";
 import { measureAnalytics, measurePayouts, measureToken } from "./gas-money.js";
 import { measureRegistry } from "./gas-registry.js";
 import { type Measured, openBench } from "./rig.js";

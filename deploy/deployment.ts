@@ -16,6 +16,8 @@ export interface Addresses {
   readonly ClaimDesk: string;
   readonly Provenance: string;
   readonly DataAnchor: string;
+  readonly FeedFactory: string;
+  readonly BandCover: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;
   readonly PayoutRoller: string;

@@ -22,6 +22,7 @@ const CONTRACT_ROOMS: Arrows = {
   billing: ["identity", "token", "libraries"],
   analytics: ["anchoring", "identity", "payouts", "token", "libraries"],
   payouts: ["token", "libraries"],
+  examples: ["anchoring", "identity", "token", "libraries"],
   mocks: ["access", "token", "identity", "anchoring", "billing", "analytics", "payouts", "libraries"],
 };
 
@@ -31,7 +32,7 @@ const DOMAIN = ["identity", "anchoring", "billing", "analytics", "payouts"];
 const TOOLKIT_ROOMS: Arrows = {
   internal: ["errors"],
   identity: SHARED,
-  anchoring: [...SHARED, "identity"],
+  anchoring: [...SHARED, "identity", "reverts"],
   billing: [...SHARED, "identity"],
   analytics: [...SHARED, "anchoring", "identity", "payouts"],
   payouts: SHARED,

@@ -23,6 +23,8 @@ const Addresses = z.object({
   ClaimDesk: address,
   Provenance: address,
   DataAnchor: address,
+  FeedFactory: address,
+  BandCover: address,
   ConsentRegistry: address,
   Analytics: address,
   PayoutRoller: address,

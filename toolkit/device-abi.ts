@@ -3,12 +3,27 @@ import {
   Attestations__factory,
   ClaimDesk__factory,
   DataAnchor__factory,
+  DeviceFeed__factory,
   DeviceRegistry__factory,
 } from "./contracts.js";
 
 /** The functions that devices and gateways call, by contract: all that small firmware needs of an ABI. */
 const DEVICE_FACING = {
-  DataAnchor: ["append", "headOf", "peakOf", "rootOf", "verifyEntry"],
+  DataAnchor: [
+    "append",
+    "appendFor",
+    "appendMany",
+    "checkAccount",
+    "entryDigest",
+    "headOf",
+    "isBarred",
+    "peakOf",
+    "rootOf",
+    "verifyConsistency",
+    "verifyEntry",
+    "verifyRange",
+  ],
+  DeviceFeed: ["isFresh", "latestOf", "latestRound", "latestRoundData", "push", "pushAs"],
   DeviceRegistry: [
     "activate",
     "activateBatch",
@@ -17,7 +32,7 @@ const DEVICE_FACING = {
     "cancelRecoveryDigest",
     "deviceOf",
     "isActive",
-    "isValidDeviceSignature",
+    "isSignedByDevice",
     "keyChangeDigest",
     "keyOf",
     "lotOf",
@@ -33,6 +48,7 @@ const DEVICE_FACING = {
 
 const ABIS = {
   DataAnchor: DataAnchor__factory.abi,
+  DeviceFeed: DeviceFeed__factory.abi,
   DeviceRegistry: DeviceRegistry__factory.abi,
   Attestations: Attestations__factory.abi,
   ClaimDesk: ClaimDesk__factory.abi,

@@ -20,7 +20,14 @@ getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
+getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
+getContractFactory(name: 'FeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FeedFactory__factory>
+getContractFactory(name: 'IAggregatorV3', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAggregatorV3__factory>
 getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAnchor__factory>
+getContractFactory(name: 'IDeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceFeed__factory>
+getContractFactory(name: 'IFeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IFeedFactory__factory>
+getContractFactory(name: 'BandCover', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BandCover__factory>
+getContractFactory(name: 'IBandCover', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IBandCover__factory>
 getContractFactory(name: 'Attestations', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Attestations__factory>
 getContractFactory(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ClaimDesk__factory>
 getContractFactory(name: 'DelegateCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegateCare__factory>
@@ -61,7 +68,14 @@ getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, si
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
+getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
+getContractAt(name: 'FeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FeedFactory>
+getContractAt(name: 'IAggregatorV3', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAggregatorV3>
 getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAnchor>
+getContractAt(name: 'IDeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceFeed>
+getContractAt(name: 'IFeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IFeedFactory>
+getContractAt(name: 'BandCover', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BandCover>
+getContractAt(name: 'IBandCover', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IBandCover>
 getContractAt(name: 'Attestations', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Attestations>
 getContractAt(name: 'ClaimDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ClaimDesk>
 getContractAt(name: 'DelegateCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegateCare>
@@ -102,7 +116,14 @@ deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
+deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
+deployContract(name: 'FeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
+deployContract(name: 'IAggregatorV3', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAggregatorV3>
 deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'IDeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceFeed>
+deployContract(name: 'IFeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IFeedFactory>
+deployContract(name: 'BandCover', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BandCover>
+deployContract(name: 'IBandCover', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBandCover>
 deployContract(name: 'Attestations', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
 deployContract(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
@@ -143,7 +164,14 @@ deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
+deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
+deployContract(name: 'FeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
+deployContract(name: 'IAggregatorV3', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAggregatorV3>
 deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAnchor>
+deployContract(name: 'IDeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceFeed>
+deployContract(name: 'IFeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IFeedFactory>
+deployContract(name: 'BandCover', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BandCover>
+deployContract(name: 'IBandCover', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBandCover>
 deployContract(name: 'Attestations', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
 deployContract(name: 'ClaimDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>

@@ -105,7 +105,7 @@ abstract contract DeviceKeys is IDeviceKeys, EIP712 {
     }
 
     /// @inheritdoc IDeviceKeys
-    function isValidDeviceSignature(
+    function isSignedByDevice(
         DeviceId device,
         bytes32 digest,
         bytes calldata signer,

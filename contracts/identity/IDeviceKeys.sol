@@ -131,7 +131,7 @@ interface IDeviceKeys {
 
     /// @notice Whether `signature` over `digest` is by the present key of an active device.
     /// @param signer The ERC-7913 signer; one that isn't the device's makes the answer false.
-    function isValidDeviceSignature(
+    function isSignedByDevice(
         DeviceId device,
         bytes32 digest,
         bytes calldata signer,

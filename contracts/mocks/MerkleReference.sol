@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {MountainRange} from "../anchoring/MountainRange.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 
 /// @notice `Merkle` beside the same in plain Solidity, for a fuzz test to compare.
 contract MerkleReference {
     function node(bytes32 left, bytes32 right) external pure returns (bytes32 fast, bytes32 plain) {
         return (Merkle.node(left, right), _node(left, right));
+    }
+
+    function entryLeaf(bytes32 entry, uint64 time) external pure returns (bytes32 fast, bytes32 plain) {
+        return (MountainRange.leafOf(entry, time), keccak256(abi.encodePacked(bytes1(0x00), entry, time)));
     }
 
     /// @return fast The library's root.

@@ -152,7 +152,7 @@ for (const hardfork of ["osaka", "prague"] as const) {
         const again = concat(signature, Uint8Array.of(27 + recoveryId));
         const key = ring().secp256k1[0];
         expect(toHex(again)).to.not.equal(toHex(signed(key, warm)));
-        expect(await registry().isValidDeviceSignature(key.id, digest, key.signer, again)).to.equal(true);
+        expect(await registry().isSignedByDevice(key.id, digest, key.signer, again)).to.equal(true);
         const attempt = () => prove(key, [warm, warm], [signed(key, warm), again]);
         await refused(key.id, attempt, "DeviceKeysNotContradictory", key.id, 7);
       });

@@ -53,9 +53,7 @@ describe("DeviceRegistry's kinds of key", () => {
               .to.be.revertedWithCustomError(chain.registry, "DeviceRegistryInvalidSignature")
               .withArgs(key.id);
           }
-          expect(await chain.registry.isValidDeviceSignature(key.id, digest, key.signer, key.sign(digest))).to.equal(
-            false,
-          );
+          expect(await chain.registry.isSignedByDevice(key.id, digest, key.signer, key.sign(digest))).to.equal(false);
           const receipt = await (await activateKey(chain, chainLot, key, someone.address)).wait();
           const events = receipt?.logs.map((log) => {
             const parsed = chain.registry.interface.parseLog(log);
@@ -70,11 +68,9 @@ describe("DeviceRegistry's kinds of key", () => {
           const { state, kind, assurance } = await chain.registry.deviceOf(key.id);
           expect([state, kind, assurance]).to.deep.equal([1n, BigInt(key.kind), 2n]);
           expect(await chain.registry.keyOf(key.id)).to.deep.equal([`0x${"00".repeat(30)}`, 1n]);
-          expect(await chain.registry.isValidDeviceSignature(key.id, digest, key.signer, key.sign(digest))).to.equal(
-            true,
-          );
+          expect(await chain.registry.isSignedByDevice(key.id, digest, key.signer, key.sign(digest))).to.equal(true);
           for (const bad of spoiled(key, key.sign(digest))) {
-            expect(await chain.registry.isValidDeviceSignature(key.id, digest, key.signer, bad)).to.equal(false);
+            expect(await chain.registry.isSignedByDevice(key.id, digest, key.signer, bad)).to.equal(false);
           }
         }
       });
@@ -259,9 +255,9 @@ describe("DeviceRegistry's kinds of key", () => {
     });
   });
 
-  describe("isValidDeviceSignature", () => {
+  describe("isSignedByDevice", () => {
     const check = (key: RingKey, signature: Uint8Array, device = key.id, over = digest) =>
-      registry().isValidDeviceSignature(device, over, key.signer, signature);
+      registry().isSignedByDevice(device, over, key.signer, signature);
 
     it("is false for each kind's signature in another spelling, cut or spoiled", async () => {
       for (const name of RING_NAMES) {

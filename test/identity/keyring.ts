@@ -231,7 +231,7 @@ export function keyedFleet(hardfork: "osaka" | "prague" = "osaka") {
   /** Whether the registry takes this key's word for the device. */
   function counts(device: DeviceId, key: RingKey): Promise<boolean> {
     const digest = fromHex(secretOf(1, "anything"));
-    return world.registry.isValidDeviceSignature(device, digest, key.signer, key.sign(digest));
+    return world.registry.isSignedByDevice(device, digest, key.signer, key.sign(digest));
   }
 
   /** What both keys sign for a change. */

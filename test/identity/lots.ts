@@ -176,7 +176,7 @@ describe("DeviceRegistry's lots and issuers", () => {
       expect(await registry.ownerOf(first.id)).to.equal(owner().address);
       const digest = new Uint8Array(32).fill(7);
       const said = [first.id, digest, first.id, toHex(first.sign(digest))] as const;
-      expect(await registry.isValidDeviceSignature(...said)).to.equal(false);
+      expect(await registry.isSignedByDevice(...said)).to.equal(false);
       // Its bond is still there: revoking doesn't outrun a slashing.
       expect(await world.itc.balanceOf(world.addresses.DeviceRegistry)).to.equal(7n * BOND);
     });
@@ -248,14 +248,14 @@ describe("DeviceRegistry's lots and issuers", () => {
     });
   });
 
-  describe("isValidDeviceSignature", () => {
+  describe("isSignedByDevice", () => {
     it("is true for the key of an active device and false for all else", async () => {
       const { registry, addresses } = world;
       const p256 = keyOf("mine", "p256");
       const mixed = await enrolLot(world, maker(), [p256, keyOf("other")]);
       const digest = new Uint8Array(32).fill(9);
       const check = (key: typeof first, by = key, over = digest) =>
-        registry.isValidDeviceSignature(key.id, over, signerOf(by, addresses), key.sign(digest));
+        registry.isSignedByDevice(key.id, over, signerOf(by, addresses), key.sign(digest));
       expect(await check(first)).to.equal(false);
       await send(world, activationOf(world, lot, first, owner().address));
       await send(world, activationOf(world, mixed, p256, owner().address));
@@ -264,8 +264,8 @@ describe("DeviceRegistry's lots and issuers", () => {
       expect(await check(p256, first)).to.equal(false);
       expect(await check(first, first, new Uint8Array(32))).to.equal(false);
       // The 20 bytes of a P-256 device as if they were an account.
-      expect(await registry.isValidDeviceSignature(p256.id, digest, p256.id, first.sign(digest))).to.equal(false);
-      expect(await registry.isValidDeviceSignature(first.id, digest, "0x", first.sign(digest))).to.equal(false);
+      expect(await registry.isSignedByDevice(p256.id, digest, p256.id, first.sign(digest))).to.equal(false);
+      expect(await registry.isSignedByDevice(first.id, digest, "0x", first.sign(digest))).to.equal(false);
       expect(await registry.p256Verifier()).to.equal(addresses.P256Verifier);
     });
   });

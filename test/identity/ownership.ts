@@ -263,7 +263,7 @@ describe("DeviceRegistry's tokens", () => {
         expect(await world.registry.validDelegate(key.id, VERIFIER, stranger().address)).to.equal(false);
         const signer = toHex(signerOf(key, world.addresses));
         const signature = toHex(key.sign(new Uint8Array(32)));
-        const valid = world.registry.isValidDeviceSignature(key.id, new Uint8Array(32), signer, signature);
+        const valid = world.registry.isSignedByDevice(key.id, new Uint8Array(32), signer, signature);
         expect(await valid).to.equal(false);
       }
     });

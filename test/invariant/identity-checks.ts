@@ -194,7 +194,7 @@ export class Checks {
     const { registry } = this.cast.world;
     for (const signer of device.keys) {
       const { bytes } = this.cast.signatureBy(signer, DIGEST);
-      const taken = await registry.isValidDeviceSignature(device.id, toHex(DIGEST), signer, bytes);
+      const taken = await registry.isSignedByDevice(device.id, toHex(DIGEST), signer, bytes);
       // Its owner may name the same account as a delegate: that is another entry, of the same text.
       const twice = this.keyInDocument(signer, account);
       const delegated =

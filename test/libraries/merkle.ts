@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { Interface } from "ethers";
 import { network } from "hardhat";
+import { entryLeaf } from "../../toolkit/anchoring/mountain-range.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { climb, leafHash, MerkleTree, nodeHash, verify } from "../../toolkit/internal/merkle.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
@@ -60,6 +61,9 @@ describe("Merkle trees", () => {
         const [left, right] = [word("left"), word("right")];
         const node = toHex(nodeHash(fromHex(left), fromHex(right)));
         expect([...(await call("node", left, right))]).to.deep.equal([node, node]);
+        const time = BigInt(word("time")) & (2n ** 64n - 1n);
+        const entry = toHex(entryLeaf(fromHex(left), time));
+        expect([...(await call("entryLeaf", left, time))]).to.deep.equal([entry, entry]);
       }
     });
 

@@ -19,7 +19,8 @@ describe("the ABI for devices", () => {
   });
 
   const expected: Record<DeviceFacingContract, number> = {
-    DataAnchor: 5,
+    DataAnchor: 12,
+    DeviceFeed: 6,
     DeviceRegistry: 16,
     Attestations: 6,
     ClaimDesk: 2,

@@ -29,6 +29,12 @@ export function batchRootFrom(digest: Uint8Array, proof: MerkleProof): Uint8Arra
   return climb(leafHash(digest), proof);
 }
 
+function digestsOf(readings: readonly SignedReading[], digests: Digests): Uint8Array {
+  const flat = new Uint8Array(readings.length * 32);
+  for (const [k, reading] of readings.entries()) flat.set(digests.reading(reading), k * 32);
+  return flat;
+}
+
 /** Signed readings under one root. */
 export class Batch {
   readonly header: BatchHeader;
@@ -42,7 +48,7 @@ export class Batch {
   ) {
     const schema = readings[0]?.schema;
     if (!schema) throw new RangeError("A batch needs a reading.");
-    this.tree = new MerkleTree(readings.map((reading) => leafHash(digests.reading(reading))));
+    this.tree = MerkleTree.over(digestsOf(readings, digests));
     const times = readings.map(({ time }) => time);
     times.sort((a, b) => Number(a - b));
     const [first = 0n] = times;

@@ -1,9 +1,9 @@
 import { id, TypedDataEncoder } from "ethers";
-import { concat, fromHex, keccak256, uintBytes, word } from "../internal/bytes.js";
+import { fromHex, keccak256, uintBytes, word } from "../internal/bytes.js";
+import { typedDataHash } from "../internal/typed-data.js";
 import type { DeviceId } from "./keys.js";
 import type { LotId } from "./lots.js";
 
-const PREFIX = Uint8Array.of(0x19, 0x01);
 const READING_TYPE = fromHex(id("Reading(address device,uint64 sequence,uint64 time,bytes32 schema,bytes32 content)"));
 const KEY_CHANGE_TYPE = fromHex(id("KeyChange(address device,bytes32 signer,uint64 nonce,uint64 deadline)"));
 const RECOVERY_VETO_TYPE = fromHex(id("RecoveryVeto(address device,bytes32 recovery)"));
@@ -106,6 +106,6 @@ export class Digests {
   }
 
   private typed(type: Uint8Array, ...words: Uint8Array[]): Uint8Array {
-    return keccak256(PREFIX, this.domain, keccak256(concat(type, ...words)));
+    return typedDataHash(this.domain, type, ...words);
   }
 }

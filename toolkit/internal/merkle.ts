@@ -36,45 +36,48 @@ export function verify(root: Uint8Array, leaf: Uint8Array, proof: MerkleProof): 
 }
 
 /**
- * The root that many leaves of one tree lead to, see {@link MerkleTree.proveMany} and `Merkle.climbMany`.
+ * The root that many leaves of one tree lead to, as `Merkle.climbMany` climbs. Undefined for places that don't ascend or lie outside the
+ * tree, and for siblings that are missing or too many.
  *
- * @param hashes The leaves, in the order of their places.
- * @param places Where they stand, ascending.
+ * @param places Where the leaves stand, ascending.
  * @param size How many leaves the tree has.
- * @returns The root; undefined where the places don't ascend or lie outside, or siblings are missing or too many.
+ * @param siblings See {@link MerkleTree.proveMany}.
  */
 export function climbMany(
-  hashes: readonly Uint8Array[],
+  leaves: readonly Uint8Array[],
   places: readonly number[],
   size: number,
   siblings: readonly Uint8Array[],
 ): Uint8Array | undefined {
-  const ascend = places.every((place, k) => place > (places[k - 1] ?? -1) && place < size);
-  if (hashes.length === 0 || hashes.length !== places.length || !ascend) return undefined;
-  let known = places.map((place, k): Node => [place, hashes[k] ?? new Uint8Array()]);
-  let used = 0;
+  if (leaves.length === 0 || places.length !== leaves.length || !ascend(places, size)) return undefined;
+  let known = leaves.map((hash, k) => ({ place: places[k] ?? 0, hash }));
+  const rest = siblings.values();
   for (let width = size; width > 1; width = Math.ceil(width / 2)) {
-    const above: Node[] = [];
+    const above: typeof known = [];
     for (let k = 0; k < known.length; k++) {
-      const [place, hash] = known[k] as Node;
-      const [next, neighbour] = known[k + 1] ?? [];
-      if (place % 2 === 0 && place + 1 === width) above.push([place / 2, hash]);
-      else if (place % 2 === 0 && next === place + 1) {
-        above.push([place / 2, nodeHash(hash, neighbour ?? hash)]);
+      const { place, hash } = known[k] ?? { place: 0, hash: new Uint8Array() };
+      const next = known[k + 1];
+      const parent = Math.floor(place / 2);
+      if (place % 2 === 0 && next?.place === place + 1) {
+        above.push({ place: parent, hash: nodeHash(hash, next.hash) });
         k++;
+      } else if (place % 2 === 0 && place + 1 === width) {
+        above.push({ place: parent, hash });
       } else {
-        const sibling = siblings[used++];
+        const sibling = rest.next().value;
         if (!sibling) return undefined;
-        const pair = place % 2 === 0 ? ([hash, sibling] as const) : ([sibling, hash] as const);
-        above.push([Math.floor(place / 2), nodeHash(...pair)]);
+        above.push({ place: parent, hash: place % 2 === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash) });
       }
     }
     known = above;
   }
-  return used === siblings.length ? known[0]?.[1] : undefined;
+  return rest.next().done ? known[0]?.hash : undefined;
 }
 
-type Node = readonly [place: number, hash: Uint8Array];
+/** Whether places ascend and lie in a tree. */
+function ascend(places: readonly number[], size: number): boolean {
+  return places.every((place, k) => Number.isInteger(place) && place > (places[k - 1] ?? -1) && place < size);
+}
 
 /**
  * Merkle tree of RFC 9162 §2.1.1 with keccak-256. Levels lie in flat buffers, so that a million leaves take 64 MB.
@@ -95,6 +98,13 @@ export class MerkleTree {
       level = levelAbove(level);
       this.levels.push(level);
     }
+  }
+
+  /** The tree over 32-byte words, one after the other; each leaf is keccak256(0x00 ‖ word). */
+  static over(words: Uint8Array): MerkleTree {
+    const leaves = new Uint8Array(words.length);
+    hashEach(words, 32, LEAF, leaves);
+    return new MerkleTree(leaves);
   }
 
   get root(): Uint8Array {
@@ -123,7 +133,7 @@ export class MerkleTree {
 
   /** The proof of many leaves at once, given by ascending place: the nodes that don't follow from them, see `Merkle.climbMany`. */
   proveMany(places: readonly number[]): Uint8Array[] {
-    if (places.length === 0 || places.some((place, k) => !(place > (places[k - 1] ?? -1) && place < this.size))) {
+    if (places.length === 0 || !ascend(places, this.size)) {
       throw new RangeError(`Places must ascend and lie below ${this.size}.`);
     }
     const siblings: Uint8Array[] = [];
@@ -145,13 +155,20 @@ export class MerkleTree {
   }
 }
 
+/** Writes the hash of prefix ‖ piece for each whole piece of `size` bytes. One buffer for all of them. */
+function hashEach(from: Uint8Array, size: number, prefix: Uint8Array, to: Uint8Array): void {
+  const input = new Uint8Array(1 + size);
+  input.set(prefix);
+  for (let at = 0, k = 0; at + size <= from.length; at += size, k += 32) {
+    input.set(from.subarray(at, at + size), 1);
+    to.set(keccak256(input), k);
+  }
+}
+
 function levelAbove(level: Uint8Array): Uint8Array {
   const count = level.length / 32;
   const above = new Uint8Array(Math.ceil(count / 2) * 32);
-  for (let k = 0; k + 1 < count; k += 2) {
-    const pair = level.subarray(k * 32, k * 32 + 64);
-    above.set(keccak256(NODE, pair), k * 16);
-  }
+  hashEach(level, 64, NODE, above);
   if (count % 2 === 1) above.set(level.subarray((count - 1) * 32), above.length - 32);
   return above;
 }

@@ -1,8 +1,9 @@
 import { ZeroHash } from "ethers";
+import { batchRootFrom, entryOf } from "../anchoring/batches.js";
+import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
-import { toHex } from "../internal/bytes.js";
-import { leafHash, verify } from "../internal/merkle.js";
+import { fromHex, toHex } from "../internal/bytes.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
@@ -26,6 +27,7 @@ export interface InvariantRecord {
 /** The numbers are those of docs/invariants.md. */
 export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
   const hasParts = steps.some((step) => step.do === "commission");
+  const hasFeeds = steps.some((step) => step.do === "feed");
   return [
     itcConserved(),
     bondsCovered(),
@@ -35,6 +37,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
     readingsVerify(),
     ownersAgree(),
     ...(hasParts ? [partsAgree()] : []),
+    ...(hasFeeds ? [feedsAgree(), coversPaidOnce()] : []),
   ];
 }
 
@@ -132,12 +135,13 @@ function logsGrow(): Invariant {
       "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
     async check(world) {
       const { anchor } = world.contracts;
-      for (const [name, { account, range }] of world.gateways) {
+      for (const [name, { account, gateway }] of world.gateways) {
         const [size] = await anchor.headOf(account.address);
         const root = await anchor.rootOf(account.address);
-        const grew = size >= (seen.get(name) ?? 0n) && size === BigInt(range.size);
+        const expected = gateway.log();
+        const grew = size >= (seen.get(name) ?? 0n) && size === expected.size;
         seen.set(name, size);
-        if (!grew || root !== toHex(range.root ?? new Uint8Array(32))) {
+        if (!grew || root !== toHex(expected.root)) {
           return { checked: 1, failure: `the log of ${name} has ${size} entries and root ${root}` };
         }
       }
@@ -216,30 +220,75 @@ function partsAgree(): Invariant {
   };
 }
 
+function feedsAgree(): Invariant {
+  return {
+    name: "Feeds agree",
+    description:
+      "Each feed keeps exactly the latest rounds, each the median of the values that were fresh when it was made.",
+    async check(world) {
+      let checked = 0;
+      for (const { name, contract, ring, rounds } of world.feeds.values()) {
+        const kept = await readRounds(contract);
+        const expected = rounds.slice(-ring);
+        checked += kept.length;
+        const wrong = kept.find((round, k) => {
+          const { roundId, answer, startedAt, updatedAt } = expected[k] ?? {};
+          return (
+            ![roundId === round.roundId, answer === round.answer, startedAt === round.startedAt].every(Boolean) ||
+            updatedAt !== round.updatedAt
+          );
+        });
+        if (wrong) return { checked, failure: `${name} answers ${wrong.answer} in round ${wrong.roundId}` };
+        if (kept.length !== expected.length) return { checked, failure: `${name} keeps ${kept.length} rounds` };
+      }
+      return { checked };
+    },
+  };
+}
+
+function coversPaidOnce(): Invariant {
+  return {
+    name: "Covers paid once",
+    description:
+      "Each account got exactly the covers that damage was shown for, once; what is open is held, to the unit.",
+    async check(world) {
+      const covers = [...world.covers.values()];
+      const { BandCover: desk } = world.addresses;
+      const sum = (list: typeof covers) => list.reduce((total, { amount }) => total + amount, 0n);
+      const held = await balanceOf(world, desk);
+      const open = sum(covers.filter(({ status }) => status === "open"));
+      if (held !== open) return { checked: covers.length, failure: `${held} units held, ${open} open` };
+      for (const account of new Set(covers.flatMap(({ insured, insurer }) => [insured, insurer.address]))) {
+        const due = sum(
+          covers.filter(({ status, insured, insurer }) =>
+            status === "paid" ? insured === account : status === "returned" && insurer.address === account,
+          ),
+        );
+        const got = world.ledger.sent(desk, account);
+        if (got !== due) return { checked: covers.length, failure: `${account} got ${got} units, ${due} were due` };
+      }
+      return { checked: covers.length };
+    },
+  };
+}
+
 async function failureOf(
   world: World,
   anchored: Anchored,
   peaks: Map<string, Promise<string>>,
 ): Promise<string | undefined> {
-  const { reading, member, batch, place, gateway, index, time } = anchored;
+  const { reading, member, gateway } = anchored;
   const where = `reading ${reading.sequence} of ${reading.device}`;
   if (!isAuthentic(reading, member.device.key, world.digests)) return `${where} is not signed by its device`;
-  const leaf = leafHash(world.digests.reading(reading));
-  if (!verify(batch.header.root, leaf, batch.prove(place))) return `${where} is not in its batch`;
-  const { address } = gateway.account;
-  const height = peakHeight(BigInt(index), BigInt(gateway.range.size));
-  const key = `${address}:${height}`;
-  const { anchor } = world.contracts;
-  const peak = peaks.get(key) ?? anchor.peakOf(address, height);
+  const { batch, entry } = gateway.evidenceOf(reading.device, reading.sequence);
+  const root = batchRootFrom(world.digests.reading(reading), batch.proof);
+  const leaf = entryLeaf(entryOf({ ...batch, root, schema: reading.schema }), entry.time);
+  const height = peakHeight(entry.index, entry.size);
+  const key = `${entry.publisher}:${height}`;
+  const peak = peaks.get(key) ?? world.contracts.anchor.peakOf(entry.publisher, height);
   peaks.set(key, peak);
-  const entry = entryLeaf(batch.entry, time);
-  const proved = provesEntry(
-    Buffer.from((await peak).slice(2), "hex"),
-    BigInt(index),
-    entry,
-    gateway.range.prove(index),
-  );
-  return proved ? undefined : `${where}: its batch is not in the log of ${address}`;
+  const proved = provesEntry(fromHex(await peak), entry.index, leaf, entry.siblings);
+  return proved ? undefined : `${where}: it is not in the log of ${entry.publisher}`;
 }
 
 function balanceOf(world: World, account: string): Promise<bigint> {

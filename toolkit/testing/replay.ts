@@ -6,6 +6,7 @@ import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
 import { record, verify } from "./steps-data.js";
+import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
 import { claim, finalise, propose, publish, request, roll, wait } from "./steps-money.js";
 import {
@@ -71,6 +72,10 @@ const HANDLERS: Handlers = {
   counterfeit,
   decommission,
   trace,
+  feed,
+  cover,
+  stream,
+  "give-back": giveBack,
 };
 
 /**
@@ -161,6 +166,11 @@ function totalOf(world: World, step: Step): number | undefined {
     case "record":
       return sum(step.fleets, (name) =>
         membersOf(name).reduce((total, { series }) => total + series.readings.length, 0),
+      );
+    case "stream":
+      return sum(
+        (world.feeds.get(step.feed)?.fleets ?? []).map(({ name }) => name),
+        (name) => membersOf(name).reduce((total, { series }) => total + series.readings.length, 0),
       );
     case "consent":
     case "claim":

@@ -78,12 +78,13 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
   const requested = new Set<string>();
   const enrolled = new Set<string>();
   const made = new Map<string, number>();
+  const [feeds, covers] = [new Set<string>(), new Set<string>()];
   scenario.steps.forEach((step, k) => {
     const path = ["steps", k];
     if (k === 0 && step.do !== "deploy") problems.push({ path, message: `${step.do} comes first, expected deploy` });
     if (k > 0 && step.do === "deploy") problems.push({ path, message: "deploy comes again, expected it once, first" });
     problems.push(...actorReferences(scenario, step, path), ...fleetReferences(scenario, step, path, enrolled));
-    problems.push(...partReferences(step, path, made));
+    problems.push(...partReferences(step, path, made), ...feedReferences(scenario, step, path, feeds, covers));
     if (step.do === "request") {
       if (requested.has(step.request)) {
         problems.push({
@@ -174,6 +175,44 @@ function makerReferences(scenario: Scenario, step: Step, path: readonly Property
       return missing(step.to, scenario.actors, "actor", [...path, "to"]);
     case "bind":
       return missing(step.fleet, scenario.fleets, "fleet", [...path, "fleet"]);
+    default:
+      return [];
+  }
+}
+
+/** Feeds are made before covers on them, and both before they are named. */
+function feedReferences(
+  scenario: Scenario,
+  step: Step,
+  path: readonly PropertyKey[],
+  feeds: Set<string>,
+  covers: Set<string>,
+): ReferenceProblem[] {
+  const made = (what: string, key: string, name: string, known: Set<string>): ReferenceProblem[] => {
+    if (known.has(name))
+      return [{ path: [...path, key], message: `${what} ${name} is made twice, expected a new name` }];
+    known.add(name);
+    return [];
+  };
+  const unknown = (what: string, key: string, name: string, known: Set<string>): ReferenceProblem[] =>
+    known.has(name) ? [] : [{ path: [...path, key], message: `no ${what} ${name} yet, expected ${listed(known)}` }];
+  const actor = (key: "insurer" | "insured" | "watcher", name: string, ...kinds: ActorKind[]): ReferenceProblem[] =>
+    wrongActor(scenario, name, kinds, [...path, key]);
+  switch (step.do) {
+    case "feed":
+      return made("feed", "feed", step.feed, feeds);
+    case "stream":
+      return unknown("feed", "feed", step.feed, feeds);
+    case "cover":
+      return [
+        ...unknown("feed", "feed", step.feed, feeds),
+        ...made("cover", "cover", step.cover, covers),
+        ...actor("insurer", step.insurer, "company"),
+        ...actor("insured", step.insured, "owner", "company"),
+        ...actor("watcher", step.watcher, "verifier", "gateway", "operator"),
+      ];
+    case "give-back":
+      return unknown("cover", "cover", step.cover, covers);
     default:
       return [];
   }

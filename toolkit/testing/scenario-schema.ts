@@ -90,6 +90,11 @@ const epc = z
   })
   .describe("An EPC URI in which {n} stands for the part's number");
 
+const decimal = z
+  .string('expected a number in quotes, such as "-4.5"')
+  .regex(/^-?\d{1,18}(\.\d{1,9})?$/, 'expected a number in quotes, such as "-4.5"')
+  .describe("A number in the unit of what is measured, as a decimal in quotes");
+
 const names = z.array(name).min(1, "expected at least one name");
 const label = z.string().min(1).max(80).optional();
 const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
@@ -97,7 +102,7 @@ const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shap
 
 const VERBS =
   "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify, " +
-  "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace";
+  "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back";
 const Step = z.discriminatedUnion(
   "do",
   [
@@ -147,6 +152,33 @@ const Step = z.discriminatedUnion(
     step("counterfeit", { by: name, parts }),
     step("decommission", { parts }),
     step("trace", { by: name, part: parts }),
+    step("feed", {
+      feed: name,
+      fleets: names,
+      quorum: positive.max(16),
+      /** How many rounds the feed keeps. */
+      ring: positive.max(65_535),
+      "max-age": duration,
+      minimum: decimal,
+      maximum: decimal,
+      level: z.int().min(0).max(3).default(0),
+    }),
+    step("cover", {
+      cover: name,
+      feed: name,
+      insurer: name,
+      insured: name,
+      /** Settles it as soon as a round shows damage. */
+      watcher: name,
+      low: decimal,
+      high: decimal,
+      from: instant,
+      to: instant,
+      grace: duration,
+      amount: itc,
+    }),
+    step("stream", { feed: name, batch: positive.max(65_536) }),
+    step("give-back", { cover: name }),
   ],
   {
     error: `expected one of ${VERBS}`,

@@ -1,6 +1,5 @@
 import { deployAll } from "../../deploy/index.js";
 import { purposeOf } from "../analytics/requests.js";
-import { MountainRange } from "../anchoring/mountain-range.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
 import { LotTree } from "../identity/lots.js";
@@ -9,6 +8,7 @@ import { VirtualDevice } from "./devices.js";
 import { deployTarget, GAS_MONEY } from "./fixture.js";
 import type { StepOf } from "./scenario-schema.js";
 import { loadSource } from "./sources.js";
+import { openGateway } from "./steps-data.js";
 import { type FleetState, type Member, ReplayError, type World } from "./world.js";
 
 /** Seconds for which a device's wish to be activated counts. */
@@ -58,10 +58,8 @@ export async function enrol(world: World, step: StepOf<"enrol">): Promise<string
     const fleet = await makeFleet(world, name);
     world.fleets.set(name, fleet);
     if (!world.gateways.has(fleet.spec.gateway)) {
-      world.gateways.set(fleet.spec.gateway, {
-        account: world.account(fleet.spec.gateway),
-        range: new MountainRange(),
-      });
+      const account = world.account(fleet.spec.gateway);
+      world.gateways.set(fleet.spec.gateway, { account, gateway: await openGateway(world, account) });
     }
     const issuer = world.account(fleet.spec.issuer);
     const { DeviceRegistry } = world.addresses;

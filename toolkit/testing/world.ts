@@ -2,11 +2,12 @@ import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
 import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
-import type { Batch } from "../anchoring/batches.js";
-import type { MountainRange } from "../anchoring/mountain-range.js";
+import type { FeedRound } from "../anchoring/feeds.js";
+import type { Gateway } from "../anchoring/gateway.js";
 import * as bindings from "../contracts.js";
 import { IotchainError } from "../errors.js";
 import { Digests } from "../identity/digests.js";
+import type { DeviceId } from "../identity/keys.js";
 import type { LotTree } from "../identity/lots.js";
 import { type Account, accountOf, type Call, type Chain, type Receipt } from "./chain.js";
 import type { Measured, VirtualDevice } from "./devices.js";
@@ -37,21 +38,17 @@ export interface FleetState {
   readonly members: readonly Member[];
 }
 
-/** A gateway and its log as it should be on the chain. */
+/** A gateway and who pays for its gas. */
 export interface GatewayState {
   readonly account: Account;
-  readonly range: MountainRange;
+  readonly gateway: Gateway;
 }
 
-/** A reading in a log, with all that proves it. */
+/** A reading in a log; its gateway has what proves it. */
 export interface Anchored extends Measured {
   readonly fleet: FleetState;
   readonly member: Member;
-  readonly gateway: GatewayState;
-  readonly batch: Batch;
-  readonly place: number;
-  readonly index: number;
-  readonly time: bigint;
+  readonly gateway: Gateway;
 }
 
 /** A request and what became of it. */
@@ -68,6 +65,38 @@ export interface RequestState {
   shares: ReadonlyMap<string, bigint>;
 }
 
+/** A feed, and what it should hold. */
+export interface FeedState {
+  readonly name: string;
+  readonly contract: bindings.DeviceFeed;
+  readonly fleets: readonly FleetState[];
+  readonly scale: number;
+  readonly quorum: number;
+  readonly ring: number;
+  /** Seconds. */
+  readonly maxAge: bigint;
+  /** All rounds ever. */
+  readonly rounds: FeedRound[];
+  readonly latest: Map<DeviceId, { readonly time: bigint; readonly value: bigint }>;
+}
+
+/** A cover, and what became of it. */
+export interface CoverState {
+  readonly name: string;
+  readonly id: bigint;
+  readonly feed: FeedState;
+  readonly insurer: Account;
+  readonly insured: string;
+  /** The actor that settles it. */
+  readonly watcher: string;
+  readonly low: bigint;
+  readonly high: bigint;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly amount: bigint;
+  readonly status: "open" | "paid" | "returned";
+}
+
 /** What a check by a third party came to. */
 export interface Verification {
   sampled: number;
@@ -80,9 +109,11 @@ export interface Verification {
 // Made once: parsing an ABI takes longer than sending what it encodes.
 const interfaces = {
   Analytics: bindings.Analytics__factory.createInterface(),
+  BandCover: bindings.BandCover__factory.createInterface(),
   ConsentRegistry: bindings.ConsentRegistry__factory.createInterface(),
   DataAnchor: bindings.DataAnchor__factory.createInterface(),
   DeviceRegistry: bindings.DeviceRegistry__factory.createInterface(),
+  FeedFactory: bindings.FeedFactory__factory.createInterface(),
   ITC: bindings.ITC__factory.createInterface(),
   PayoutPool: bindings.PayoutPool__factory.createInterface(),
   PayoutRoller: bindings.PayoutRoller__factory.createInterface(),
@@ -93,6 +124,7 @@ const interfaces = {
 export interface Contracts {
   readonly analytics: bindings.Analytics;
   readonly anchor: bindings.DataAnchor;
+  readonly covers: bindings.BandCover;
   readonly consents: bindings.ConsentRegistry;
   readonly itc: bindings.ITC;
   readonly pool: bindings.PayoutPool;
@@ -110,6 +142,8 @@ export class World {
   readonly activated: Member[] = [];
   readonly anchored: Anchored[] = [];
   readonly requests = new Map<string, RequestState>();
+  readonly feeds = new Map<string, FeedState>();
+  readonly covers = new Map<string, CoverState>();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
   readonly parts = new PartBook();
   /** What a trace of parts has found. */
@@ -162,6 +196,7 @@ export class World {
     const contracts = {
       analytics: bindings.Analytics__factory.connect(addresses.Analytics, reader),
       anchor: bindings.DataAnchor__factory.connect(addresses.DataAnchor, reader),
+      covers: bindings.BandCover__factory.connect(addresses.BandCover, reader),
       consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
       itc: bindings.ITC__factory.connect(addresses.ITC, reader),
       pool: bindings.PayoutPool__factory.connect(addresses.PayoutPool, reader),
@@ -203,6 +238,14 @@ export class World {
 
   request(name: string): RequestState {
     return this.require(this.requests.get(name));
+  }
+
+  feed(name: string): FeedState {
+    return this.require(this.feeds.get(name));
+  }
+
+  cover(name: string): CoverState {
+    return this.require(this.covers.get(name));
   }
 
   /** How many devices there are in all fleets. */

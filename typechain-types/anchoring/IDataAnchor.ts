@@ -5,30 +5,83 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type ReadingFieldsStruct = {device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike}
+
+    export type ReadingFieldsStructOutput = [device: string, sequence: bigint, time: bigint, schema: string, content: string] & {device: string, sequence: bigint, time: bigint, schema: string, content: string }
+  
+
+    export type ReadingPlaceStruct = {publisher: AddressLike, index: BigNumberish, entryTime: BigNumberish, count: BigNumberish, first: BigNumberish, last: BigNumberish, path: BigNumberish, batchSiblings: BytesLike[], logSiblings: BytesLike[]}
+
+    export type ReadingPlaceStructOutput = [publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, path: bigint, batchSiblings: string[], logSiblings: string[]] & {publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, path: bigint, batchSiblings: string[], logSiblings: string[] }
+  
 
   export interface IDataAnchorInterface extends Interface {
-    getFunction(nameOrSignature: "append" | "headOf" | "peakOf" | "rootOf" | "verifyEntry"): FunctionFragment;
+    getFunction(nameOrSignature: "append" | "appendFor" | "appendMany" | "checkAccount" | "entryDigest" | "headOf" | "isBarred" | "peakOf" | "registry" | "rootOf" | "verifyConsistency" | "verifyEntry" | "verifyRange" | "verifyReading" | "verifySignedReading"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "EntryAppended"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AccountChecked" | "EntryAppended" | "EntryPassedOver"): EventFragment;
 
     encodeFunctionData(functionFragment: 'append', values: [AddressLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'appendFor', values: [AddressLike, BigNumberish, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'appendMany', values: [AddressLike[], BigNumberish[], BytesLike[], BytesLike[], BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'checkAccount', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'entryDigest', values: [AddressLike, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'headOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'isBarred', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'peakOf', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'registry', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rootOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'verifyConsistency', values: [AddressLike, BigNumberish, BytesLike, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'verifyEntry', values: [AddressLike, BigNumberish, BigNumberish, BytesLike, BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'verifyRange', values: [AddressLike, BigNumberish, BigNumberish[], BytesLike[], BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'verifyReading', values: [ReadingFieldsStruct, ReadingPlaceStruct]): string;
+encodeFunctionData(functionFragment: 'verifySignedReading', values: [ReadingFieldsStruct, ReadingPlaceStruct, BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'append', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'appendFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'appendMany', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'checkAccount', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'entryDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'headOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isBarred', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'peakOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'registry', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rootOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'verifyConsistency', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'verifyRange', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'verifyReading', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'verifySignedReading', data: BytesLike): Result;
   }
 
   
+    export namespace AccountCheckedEvent {
+      export type InputTuple = [publisher: AddressLike, barred: boolean];
+      export type OutputTuple = [publisher: string, barred: boolean];
+      export interface OutputObject {publisher: string, barred: boolean };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace EntryAppendedEvent {
       export type InputTuple = [publisher: AddressLike, index: BigNumberish, entry: BytesLike, time: BigNumberish];
       export type OutputTuple = [publisher: string, index: bigint, entry: string, time: bigint];
       export interface OutputObject {publisher: string, index: bigint, entry: string, time: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace EntryPassedOverEvent {
+      export type InputTuple = [publisher: AddressLike, index: BigNumberish, entry: BytesLike];
+      export type OutputTuple = [publisher: string, index: bigint, entry: string];
+      export interface OutputObject {publisher: string, index: bigint, entry: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -79,6 +132,38 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
     
 
     
+    appendFor: TypedContractMethod<
+      [device: AddressLike, index: BigNumberish, entry: BytesLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    appendMany: TypedContractMethod<
+      [devices: AddressLike[], indexes: BigNumberish[], entries: BytesLike[], signers: BytesLike[], signatures: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    checkAccount: TypedContractMethod<
+      [device: AddressLike, ],
+      [boolean],
+      'nonpayable'
+    >
+    
+
+    
+    entryDigest: TypedContractMethod<
+      [device: AddressLike, index: BigNumberish, entry: BytesLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
     headOf: TypedContractMethod<
       [publisher: AddressLike, ],
       [[bigint, bigint] & {size: bigint, time: bigint }],
@@ -87,8 +172,24 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
     
 
     
+    isBarred: TypedContractMethod<
+      [publisher: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     peakOf: TypedContractMethod<
       [publisher: AddressLike, height: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    registry: TypedContractMethod<
+      [],
       [string],
       'view'
     >
@@ -103,8 +204,40 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
     
 
     
+    verifyConsistency: TypedContractMethod<
+      [publisher: AddressLike, size: BigNumberish, root: BytesLike, proof: BytesLike[], ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     verifyEntry: TypedContractMethod<
       [publisher: AddressLike, index: BigNumberish, time: BigNumberish, entry: BytesLike, proof: BytesLike[], ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    verifyRange: TypedContractMethod<
+      [publisher: AddressLike, first: BigNumberish, times: BigNumberish[], entries: BytesLike[], proof: BytesLike[], ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    verifyReading: TypedContractMethod<
+      [reading: ReadingFieldsStruct, place: ReadingPlaceStruct, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    verifySignedReading: TypedContractMethod<
+      [reading: ReadingFieldsStruct, place: ReadingPlaceStruct, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'
     >
@@ -118,13 +251,43 @@ decodeFunctionResult(functionFragment: 'verifyEntry', data: BytesLike): Result;
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'appendFor'): TypedContractMethod<
+      [device: AddressLike, index: BigNumberish, entry: BytesLike, signer: BytesLike, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'appendMany'): TypedContractMethod<
+      [devices: AddressLike[], indexes: BigNumberish[], entries: BytesLike[], signers: BytesLike[], signatures: BytesLike[], ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'checkAccount'): TypedContractMethod<
+      [device: AddressLike, ],
+      [boolean],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'entryDigest'): TypedContractMethod<
+      [device: AddressLike, index: BigNumberish, entry: BytesLike, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'headOf'): TypedContractMethod<
       [publisher: AddressLike, ],
       [[bigint, bigint] & {size: bigint, time: bigint }],
       'view'
     >;
+getFunction(nameOrSignature: 'isBarred'): TypedContractMethod<
+      [publisher: AddressLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'peakOf'): TypedContractMethod<
       [publisher: AddressLike, height: BigNumberish, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'registry'): TypedContractMethod<
+      [],
       [string],
       'view'
     >;
@@ -133,18 +296,48 @@ getFunction(nameOrSignature: 'rootOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'verifyConsistency'): TypedContractMethod<
+      [publisher: AddressLike, size: BigNumberish, root: BytesLike, proof: BytesLike[], ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'verifyEntry'): TypedContractMethod<
       [publisher: AddressLike, index: BigNumberish, time: BigNumberish, entry: BytesLike, proof: BytesLike[], ],
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'verifyRange'): TypedContractMethod<
+      [publisher: AddressLike, first: BigNumberish, times: BigNumberish[], entries: BytesLike[], proof: BytesLike[], ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'verifyReading'): TypedContractMethod<
+      [reading: ReadingFieldsStruct, place: ReadingPlaceStruct, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'verifySignedReading'): TypedContractMethod<
+      [reading: ReadingFieldsStruct, place: ReadingPlaceStruct, signer: BytesLike, signature: BytesLike, ],
+      [boolean],
+      'view'
+    >;
 
-    getEvent(key: 'EntryAppended'): TypedContractEvent<EntryAppendedEvent.InputTuple, EntryAppendedEvent.OutputTuple, EntryAppendedEvent.OutputObject>;
+    getEvent(key: 'AccountChecked'): TypedContractEvent<AccountCheckedEvent.InputTuple, AccountCheckedEvent.OutputTuple, AccountCheckedEvent.OutputObject>;
+getEvent(key: 'EntryAppended'): TypedContractEvent<EntryAppendedEvent.InputTuple, EntryAppendedEvent.OutputTuple, EntryAppendedEvent.OutputObject>;
+getEvent(key: 'EntryPassedOver'): TypedContractEvent<EntryPassedOverEvent.InputTuple, EntryPassedOverEvent.OutputTuple, EntryPassedOverEvent.OutputObject>;
 
     filters: {
       
+      'AccountChecked(address,bool)': TypedContractEvent<AccountCheckedEvent.InputTuple, AccountCheckedEvent.OutputTuple, AccountCheckedEvent.OutputObject>;
+      AccountChecked: TypedContractEvent<AccountCheckedEvent.InputTuple, AccountCheckedEvent.OutputTuple, AccountCheckedEvent.OutputObject>;
+    
+
       'EntryAppended(address,uint64,bytes32,uint64)': TypedContractEvent<EntryAppendedEvent.InputTuple, EntryAppendedEvent.OutputTuple, EntryAppendedEvent.OutputObject>;
       EntryAppended: TypedContractEvent<EntryAppendedEvent.InputTuple, EntryAppendedEvent.OutputTuple, EntryAppendedEvent.OutputObject>;
+    
+
+      'EntryPassedOver(address,uint64,bytes32)': TypedContractEvent<EntryPassedOverEvent.InputTuple, EntryPassedOverEvent.OutputTuple, EntryPassedOverEvent.OutputObject>;
+      EntryPassedOver: TypedContractEvent<EntryPassedOverEvent.InputTuple, EntryPassedOverEvent.OutputTuple, EntryPassedOverEvent.OutputObject>;
     
     };
   }

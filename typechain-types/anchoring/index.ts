@@ -3,4 +3,9 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { DataAnchor } from './DataAnchor.js';
+export type { DeviceFeed } from './DeviceFeed.js';
+export type { FeedFactory } from './FeedFactory.js';
+export type { IAggregatorV3 } from './IAggregatorV3.js';
 export type { IDataAnchor } from './IDataAnchor.js';
+export type { IDeviceFeed } from './IDeviceFeed.js';
+export type { IFeedFactory } from './IFeedFactory.js';

@@ -5,6 +5,7 @@
 export * as access from './access/index.js';
 export * as analytics from './analytics/index.js';
 export * as anchoring from './anchoring/index.js';
+export * as examples from './examples/index.js';
 export * as identity from './identity/index.js';
 export * as libraries from './libraries/index.js';
 export * as payouts from './payouts/index.js';

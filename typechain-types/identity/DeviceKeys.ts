@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DeviceKeysInterface extends Interface {
-    getFunction(nameOrSignature: "addKeyKind" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "eip712Domain" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "p256Verifier" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "requestRecovery" | "revokeKey" | "rotateKey"): FunctionFragment;
+    getFunction(nameOrSignature: "addKeyKind" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "eip712Domain" | "isSignedByDevice" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "p256Verifier" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "requestRecovery" | "revokeKey" | "rotateKey"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "EIP712DomainChanged" | "EquivocationProved" | "KeyKindAdded" | "RecoveryCancelled" | "RecoveryRequested"): EventFragment;
 
@@ -16,7 +16,7 @@ encodeFunctionData(functionFragment: 'cancelRecovery', values: [AddressLike, Byt
 encodeFunctionData(functionFragment: 'cancelRecoveryDigest', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'completeRecovery', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
-encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'isSignedByDevice', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
@@ -33,7 +33,7 @@ decodeFunctionResult(functionFragment: 'cancelRecovery', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'cancelRecoveryDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'completeRecovery', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isSignedByDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
@@ -181,7 +181,7 @@ decodeFunctionResult(functionFragment: 'rotateKey', data: BytesLike): Result;
     
 
     
-    isValidDeviceSignature: TypedContractMethod<
+    isSignedByDevice: TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'
@@ -296,7 +296,7 @@ getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
       [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
       'view'
     >;
-getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
+getFunction(nameOrSignature: 'isSignedByDevice'): TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'

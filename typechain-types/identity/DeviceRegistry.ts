@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addDelegate" | "addKeyKind" | "approve" | "attributesOf" | "authority" | "balanceOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "changeOwner" | "changed" | "completeRecovery" | "delegatesOf" | "deviceOf" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeAttribute" | "revokeDelegate" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAttribute" | "setAuthority" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "supportsInterface" | "suspend" | "symbol" | "tenureOf" | "tokenURI" | "transferFrom" | "userExpires" | "userOf" | "validDelegate"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addDelegate" | "addKeyKind" | "approve" | "attributesOf" | "authority" | "balanceOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "changeOwner" | "changed" | "completeRecovery" | "delegatesOf" | "deviceOf" | "eip712Domain" | "enrolLot" | "enrolLotFor" | "getApproved" | "identityOwner" | "isActive" | "isApprovedForAll" | "isConsumingScheduledOp" | "isIssuer" | "isSignedByDevice" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "name" | "nonce" | "ownerOf" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeAttribute" | "revokeDelegate" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "safeTransferFrom(address,address,uint256)" | "safeTransferFrom(address,address,uint256,bytes)" | "setApprovalForAll" | "setAttribute" | "setAuthority" | "setMinimumBond" | "setUser" | "spendPool" | "standingOf" | "stateAssurance" | "supportsInterface" | "suspend" | "symbol" | "tenureOf" | "tokenURI" | "transferFrom" | "userExpires" | "userOf" | "validDelegate"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Approval" | "ApprovalForAll" | "AssuranceStated" | "AuthorityUpdated" | "BondMoved" | "DIDAttributeChanged" | "DIDDelegateChanged" | "DIDOwnerChanged" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EIP712DomainChanged" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested" | "Transfer" | "UpdateUser"): EventFragment;
 
@@ -37,7 +37,7 @@ encodeFunctionData(functionFragment: 'isActive', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isApprovedForAll', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'isIssuer', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'isSignedByDevice', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
@@ -113,7 +113,7 @@ decodeFunctionResult(functionFragment: 'isActive', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isApprovedForAll', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isIssuer', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isSignedByDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
@@ -731,7 +731,7 @@ decodeFunctionResult(functionFragment: 'validDelegate', data: BytesLike): Result
     
 
     
-    isValidDeviceSignature: TypedContractMethod<
+    isSignedByDevice: TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'
@@ -1255,7 +1255,7 @@ getFunction(nameOrSignature: 'isIssuer'): TypedContractMethod<
       [boolean],
       'view'
     >;
-getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
+getFunction(nameOrSignature: 'isSignedByDevice'): TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'

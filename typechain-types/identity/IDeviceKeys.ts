@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDeviceKeysInterface extends Interface {
-    getFunction(nameOrSignature: "addKeyKind" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "p256Verifier" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "requestRecovery" | "revokeKey" | "rotateKey"): FunctionFragment;
+    getFunction(nameOrSignature: "addKeyKind" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "isSignedByDevice" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "p256Verifier" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "requestRecovery" | "revokeKey" | "rotateKey"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "EquivocationProved" | "KeyKindAdded" | "RecoveryCancelled" | "RecoveryRequested"): EventFragment;
 
@@ -15,7 +15,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 encodeFunctionData(functionFragment: 'cancelRecovery', values: [AddressLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'cancelRecoveryDigest', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'completeRecovery', values: [AddressLike, BytesLike, BytesLike, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'isSignedByDevice', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
@@ -31,7 +31,7 @@ encodeFunctionData(functionFragment: 'rotateKey', values: [AddressLike, BytesLik
 decodeFunctionResult(functionFragment: 'cancelRecovery', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'cancelRecoveryDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'completeRecovery', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isSignedByDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
@@ -159,7 +159,7 @@ decodeFunctionResult(functionFragment: 'rotateKey', data: BytesLike): Result;
     
 
     
-    isValidDeviceSignature: TypedContractMethod<
+    isSignedByDevice: TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'
@@ -269,7 +269,7 @@ getFunction(nameOrSignature: 'completeRecovery'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
+getFunction(nameOrSignature: 'isSignedByDevice'): TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'

@@ -7,7 +7,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDeviceRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isValidDeviceSignature" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "tenureOf"): FunctionFragment;
+    getFunction(nameOrSignature: "activate" | "activateBatch" | "activationDigest" | "addKeyKind" | "attributesOf" | "bondDelay" | "cancelRecovery" | "cancelRecoveryDigest" | "completeRecovery" | "delegatesOf" | "deviceOf" | "enrolLot" | "enrolLotFor" | "isActive" | "isIssuer" | "isSignedByDevice" | "keyChangeDigest" | "keyKindOf" | "keyOf" | "lotDigest" | "lotIdOf" | "lotOf" | "lowerAssurance" | "minimumBond" | "p256Verifier" | "pool" | "proveEquivocation" | "readingDigest" | "recoveryDelay" | "registerIssuer" | "releaseBond" | "requestRecovery" | "restoreBond" | "resume" | "retire" | "revokeDevice" | "revokeIssuer" | "revokeKey" | "revokeLot" | "rotateKey" | "setMinimumBond" | "spendPool" | "standingOf" | "stateAssurance" | "suspend" | "tenureOf"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AssuranceStated" | "BondMoved" | "DeviceActivated" | "DeviceResumed" | "DeviceRetired" | "DeviceRevoked" | "DeviceSuspended" | "EquivocationProved" | "IssuerRegistered" | "IssuerRevoked" | "KeyKindAdded" | "LotAssuranceLowered" | "LotEnrolled" | "LotRevoked" | "MinimumBondSet" | "PoolSpent" | "RecoveryCancelled" | "RecoveryRequested"): EventFragment;
 
@@ -26,7 +26,7 @@ encodeFunctionData(functionFragment: 'enrolLot', values: [BytesLike, BigNumberis
 encodeFunctionData(functionFragment: 'enrolLotFor', values: [AddressLike, BytesLike, BigNumberish, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isActive', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'isIssuer', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'isValidDeviceSignature', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'isSignedByDevice', values: [AddressLike, BytesLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'keyChangeDigest', values: [AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyKindOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'keyOf', values: [AddressLike]): string;
@@ -73,7 +73,7 @@ decodeFunctionResult(functionFragment: 'enrolLot', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'enrolLotFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isActive', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isIssuer', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isValidDeviceSignature', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isSignedByDevice', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyChangeDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyKindOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'keyOf', data: BytesLike): Result;
@@ -477,7 +477,7 @@ decodeFunctionResult(functionFragment: 'tenureOf', data: BytesLike): Result;
     
 
     
-    isValidDeviceSignature: TypedContractMethod<
+    isSignedByDevice: TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'
@@ -802,7 +802,7 @@ getFunction(nameOrSignature: 'isIssuer'): TypedContractMethod<
       [boolean],
       'view'
     >;
-getFunction(nameOrSignature: 'isValidDeviceSignature'): TypedContractMethod<
+getFunction(nameOrSignature: 'isSignedByDevice'): TypedContractMethod<
       [device: AddressLike, digest: BytesLike, signer: BytesLike, signature: BytesLike, ],
       [boolean],
       'view'

@@ -4,11 +4,49 @@
 /* eslint-disable */
 import type { Addressable } from "ethers";
 import { Contract, ContractFactory, ContractTransactionResponse, Interface } from "ethers"
-import type { Signer, ContractDeployTransaction, ContractRunner } from "ethers"
+import type { Signer, AddressLike, ContractDeployTransaction, ContractRunner } from "ethers"
 import type { NonPayableOverrides } from "../../common.js"
   import type { DataAnchor, DataAnchorInterface } from "../../anchoring/DataAnchor.js";
 
   const _abi = [
+  {
+    "inputs": [
+      {
+        "internalType": "contract IDeviceRegistry",
+        "name": "registry_",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
+      }
+    ],
+    "name": "DataAnchorAccountBarred",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "DataAnchorInvalidSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "DataAnchorLengthMismatch",
+    "type": "error"
+  },
   {
     "inputs": [
       {
@@ -47,6 +85,27 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "leaves",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "siblings",
+        "type": "uint256"
+      }
+    ],
+    "name": "MerkleBadMultiproof",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint256",
@@ -61,6 +120,42 @@ import type { NonPayableOverrides } from "../../common.js"
     ],
     "name": "MerklePathTooLong",
     "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "barred",
+        "type": "bool"
+      }
+    ],
+    "name": "AccountChecked",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [],
+    "name": "EIP712DomainChanged",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -94,6 +189,31 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "entry",
+        "type": "bytes32"
+      }
+    ],
+    "name": "EntryPassedOver",
+    "type": "event"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -114,6 +234,163 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "append",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "entry",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "appendFor",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      },
+      {
+        "internalType": "uint64[]",
+        "name": "indexes",
+        "type": "uint64[]"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "entries",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signers",
+        "type": "bytes[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "appendMany",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "checkAccount",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "barred",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "eip712Domain",
+    "outputs": [
+      {
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
+      },
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "chainId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "entry",
+        "type": "bytes32"
+      }
+    ],
+    "name": "entryDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -146,6 +423,25 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "address",
         "name": "publisher",
         "type": "address"
+      }
+    ],
+    "name": "isBarred",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
       },
       {
         "internalType": "uint8",
@@ -165,6 +461,19 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "registry",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -178,6 +487,40 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "bytes32",
         "name": "",
         "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "size",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "verifyConsistency",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -221,10 +564,255 @@ import type { NonPayableOverrides } from "../../common.js"
     ],
     "stateMutability": "view",
     "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "publisher",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "first",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64[]",
+        "name": "times",
+        "type": "uint64[]"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "entries",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "verifyRange",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "sequence",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "time",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "schema",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "content",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ReadingFields",
+        "name": "reading",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "publisher",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "entryTime",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "first",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint256",
+            "name": "path",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "batchSiblings",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "logSiblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct ReadingPlace",
+        "name": "place",
+        "type": "tuple"
+      }
+    ],
+    "name": "verifyReading",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "sequence",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "time",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "schema",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "content",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ReadingFields",
+        "name": "reading",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "publisher",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "entryTime",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "first",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint256",
+            "name": "path",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "batchSiblings",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "logSiblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct ReadingPlace",
+        "name": "place",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signer",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "verifySignedReading",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x60808060405234601557610854908161001a8239f35b5f80fdfe60806040526004361015610011575f80fd5b5f3560e01c8062061a35146104b15780631db0e1361461043d57806333f86c4314610361578063a17e00a41461028b5763d523b2c11461004f575f80fd5b346102875760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261028757610086610547565b61008e61056a565b73ffffffffffffffffffffffffffffffffffffffff60443592169081330361025757815f525f60205260405f209067ffffffffffffffff808354169116938185036102235767ffffffffffffffff4216916100e983836105bd565b5f60018601835b6001808216146101f55750600193929161010991610581565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff829392549160031b92831b921b1916179055019167ffffffffffffffff83116101c857836040937ff4c9ab7e9ebe402fbaab76355eb5bfcde9e831dae1dcc5a010e1c9a262270e9895547fffffffffffffffffffffffffffffffff0000000000000000000000000000000067ffffffffffffffff6fffffffffffffffff000000000000000042891b16931691161717905582519182526020820152a3005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b919261021461021a916102088685610581565b90549060031b1c61082e565b93610801565b9160011c6100f0565b5083837f5cc4c621000000000000000000000000000000000000000000000000000000005f5260045260245260445260645ffd5b507f754f7ae2000000000000000000000000000000000000000000000000000000005f526004523360245260445ffd5b5f80fd5b346102875760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102875773ffffffffffffffffffffffffffffffffffffffff6102d7610547565b165f525f60205260405f205f5f67ffffffffffffffff83541690815b61030257602083604051908152f35b600180831614610321575b61031690610801565b9060011c90816102f3565b918061034857506103166103388360018601610581565b90549060031b1c5b92905061030d565b61035c610316916102088560018801610581565b610340565b346102875760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261028757610398610547565b6103a061056a565b9060443567ffffffffffffffff81168103610287576084359067ffffffffffffffff821161028757366023830112156102875781600401359167ffffffffffffffff8311610287573660248460051b830101116102875760209473ffffffffffffffffffffffffffffffffffffffff61043395165f525f865261042d602460405f209301936064356105bd565b9161064a565b6040519015158152f35b346102875760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102875773ffffffffffffffffffffffffffffffffffffffff610489610547565b165f525f6020526040805f205467ffffffffffffffff8251918181168352831c166020820152f35b346102875760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610287576104e8610547565b6024359060ff8216808303610287576040111561053d5760209173ffffffffffffffffffffffffffffffffffffffff61052d92165f525f8352600160405f2001610581565b90549060031b1c5b604051908152f35b505060205f610535565b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361028757565b6024359067ffffffffffffffff8216820361028757565b60408210156105905701905f90565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b907fffffffffffffffff0000000000000000000000000000000000000000000000006040519160208301935f8552602184015260c01b166041820152602981526060810181811067ffffffffffffffff82111761061d5760405251902090565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b919392909267ffffffffffffffff83541667ffffffffffffffff8516818110156107f657187d0101020202020303030303030303000000000000000000000000000000006fffffffffffffffffffffffffffffffff821160071b67ffffffffffffffff83821c1160061b1763ffffffff83821c1160051b1761ffff83821c1160041b1760ff83821c1160031b17600f83821c1160021b1791821c1a17938482036107ec576001851b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82019182116101c857169467ffffffffffffffff861660fa831115806107e2575b156107b2575091909194681fffffffffffffffe0604051916001835360051b169260051b820191905b82821061078157505050509060016107769201610581565b90549060031b1c1490565b909192956020871690600182840101526001602084359218830101526020604182209660011c92019092919261075e565b90507f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5080831c15610735565b5050505050505f90565b505050505050505f90565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff81146101c85760010190565b604191604051916001835360018301526021820152209056fea164736f6c6343000825000a";
+  const _bytecode = "0x610180806040523461017e576020816125d580380380916100208285610182565b83398101031261017e57516001600160a01b038116810361017e57604051610049604082610182565b600a81526020810190692230ba30a0b731b437b960b11b825260405191610071604084610182565b600183526020830191603160f81b835261008a816101b9565b61012052610097846101b9565b61014052519020918260e05251902080610100524660a0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a0815261010060c082610182565b5190206080523060c052610160526040516123b09081610225823960805181612269015260a05181612326015260c0518161223a015260e051816122b8015261010051816122de015261012051816104c1015261014051816104ea015261016051818181610607015281816112550152818161166f0152611ebf0152f35b5f80fd5b601f909101601f19168101906001600160401b038211908210176101a557604052565b634e487b7160e01b5f52604160045260245ffd5b601f8151116101e45760208151910151602082106101d5571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe60c06040526004361015610011575f80fd5b5f3560e01c8062061a3514610f4d5780631db0e13614610ed857806320cc583f14610e4c5780632d816af614610c115780632ddc7dd014610b9957806333f86c4314610ae85780636521f28e14610a5657806369921c2614610a0b5780636ea070291461067857806372a15acc1461062b5780637b103999146105bd57806384b0196e1461048b578063a17e00a414610421578063ac77e070146102fd578063d523b2c1146101e95763da5774c2146100c8575f80fd5b346101e5577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360161010081126101e55760a0136101e55760a43567ffffffffffffffff81116101e5576101207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc82360301126101e55760c43567ffffffffffffffff81116101e55761015f903690600401611091565b9060e43567ffffffffffffffff81116101e557610180903690600401611091565b9061019661018c6115ba565b9560040186611725565b93846101aa575b6020856040519015158152f35b90919293506004359373ffffffffffffffffffffffffffffffffffffffff851685036101e5576020956101dc95611e0c565b5f80808061019d565b5f80fd5b346101e55760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557610220610fe3565b610228611037565b9073ffffffffffffffffffffffffffffffffffffffff8116908133036102cd57815f52600260205260405f209182549070010000000000000000000000000000000082166102a257506102976102a09467ffffffffffffffff831690848267ffffffffffffffff83161461155a565b60443592611cb3565b005b7f851d0c0d000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507f754f7ae2000000000000000000000000000000000000000000000000000000005f526004523360245260445ffd5b346101e55760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557610334610fe3565b61033c611037565b906044359060643567ffffffffffffffff81116101e557610361903690600401611091565b92909160843567ffffffffffffffff81116101e557610384903690600401611091565b956103e673ffffffffffffffffffffffffffffffffffffffff8416978893845f52600260205288886103e08960405f20976103da89549a8267ffffffffffffffff8d16918267ffffffffffffffff83161461155a565b8a6114ab565b88611e0c565b156103f5576102a096506118e5565b867fa4c7b88c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346101e55760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e55773ffffffffffffffffffffffffffffffffffffffff61046d610fe3565b165f526002602052602061048360405f20611c2c565b604051908152f35b346101e5575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e5576105616104e57f000000000000000000000000000000000000000000000000000000000000000061234c565b61050e7f000000000000000000000000000000000000000000000000000000000000000061234c565b602061056f6040519261052183856111a1565b5f84525f3681376040519586957f0f00000000000000000000000000000000000000000000000000000000000000875260e08588015260e087019061104e565b90858203604087015261104e565b4660608501523060808501525f60a085015283810360c08501528180845192838152019301915f5b8281106105a657505050500390f35b835185528695509381019392810192600101610597565b346101e5575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101e55760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e5576020610483610667610fe3565b61066f611037565b604435916114ab565b346101e55760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e5576106af610fe3565b6106b7611037565b9060443567ffffffffffffffff81116101e5576106d8903690600401611006565b929060643567ffffffffffffffff81116101e5576106fa903690600401611006565b93909260843567ffffffffffffffff81116101e55761071d903690600401611006565b9490938688036109e35761073387939293611472565b97610741604051998a6111a1565b8789527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe061076e89611472565b013660208b013761077e88611472565b9761078c604051998a6111a1565b8089527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe06107b982611472565b013660208b013767ffffffffffffffff5f9416935b8181106109915750505050505073ffffffffffffffffffffffffffffffffffffffff165f52600260205260405f209267ffffffffffffffff84541691610820848461081b818a5187612164565b611bc8565b8091865160051b60805283905b600182116108665760208761085d6108568b6108518b8b8b8b8360051b0114611bc8565b61148a565b5191611c2c565b14604051908152f35b9260a095919552865f9660405197600189535f5b80816080518310156109405790829160208d95948b01015191602080858a0101519401978d60208560051b1690600186011081176108d2575b505050506020935060011c83838a01015282828d01015201899261087a565b90919293959694600182602181890301970101528b604084600189019201015114906080518a109015161660011461092a57505050906020929160a0513590528260a0510160a0525b60418b20908b938e8e816108b3565b016040908101519092520193506020919061091b565b5050509492969150965060a051936080528060011c8103908111610964579061082d565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b6109b961099f8284896110fb565b356109b36109ae8487896110fb565b61112c565b906119d6565b6109c3828d611497565b5280850190818611610964576001916109dc828d611497565b52016107ce565b7f805a2191000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101e55760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e5576020610a4c610a47610fe3565b611227565b6040519015158152f35b346101e55760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557610a8d610fe3565b610a95611037565b60643567ffffffffffffffff81116101e557602092610a4c92610ad173ffffffffffffffffffffffffffffffffffffffff933690600401611006565b939092165f52600285526044359060405f20611b05565b346101e55760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557610b1f610fe3565b610b27611037565b6044359167ffffffffffffffff831683036101e5576084359067ffffffffffffffff82116101e557602093610a4c93610b7973ffffffffffffffffffffffffffffffffffffffff943690600401611006565b949093165f5260028652610b9360405f20926064356119d6565b916119f1565b346101e55760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e55773ffffffffffffffffffffffffffffffffffffffff610be5610fe3565b165f526002602052602070010000000000000000000000000000000060405f2054161515604051908152f35b346101e55760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e55760043567ffffffffffffffff81116101e557610c60903690600401611006565b60243567ffffffffffffffff81116101e557610c80903690600401611006565b9060443567ffffffffffffffff81116101e557610ca1903690600401611006565b9460643567ffffffffffffffff81116101e557610cc2903690600401611006565b60849491943567ffffffffffffffff81116101e557610ce5903690600401611006565b95909387891480610e43575b80610e3a575b80610e31575b156109e3575f5b898110610d0d57005b8084878a8a8f8f8f978c92610d3f6109ae8360019c610d398f83610d4599610d34926110fb565b61110b565b976110fb565b946110fb565b3591898373ffffffffffffffffffffffffffffffffffffffff841692835f52600260205260405f20968754988b67ffffffffffffffff84169b67ffffffffffffffff8c168d149687610df3575b505050505050505f14610dbe5750610db89450610db0868b8b611141565b9490936118e5565b01610d04565b9350507fe7f0df7b91871f58abee7a53edacdce895b0d3eef775260330e660d82919f2dc9150602090604051908152a3610db8565b610e21975091610e0a81610e1293610e1b95611141565b959094611141565b959094896114ab565b87611e0c565b8f5f8f9186928f8f908d91610d92565b50868914610cfd565b50828914610cf7565b50898914610cf1565b346101e5577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360160c081126101e55760a0136101e55760a43567ffffffffffffffff81116101e5576101207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc82360301126101e557610a4c602091600401610ed36115ba565b611725565b346101e55760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e55773ffffffffffffffffffffffffffffffffffffffff610f24610fe3565b165f5260026020526040805f205467ffffffffffffffff8251918181168352831c166020820152f35b346101e55760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101e557610f84610fe3565b6024359060ff82168083036101e55760401115610fd95760209173ffffffffffffffffffffffffffffffffffffffff610fca92165f5260028352600160405f20016110bf565b90549060031b1c604051908152f35b505060205f610483565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036101e557565b9181601f840112156101e55782359167ffffffffffffffff83116101e5576020808501948460051b0101116101e557565b6024359067ffffffffffffffff821682036101e557565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b9181601f840112156101e55782359167ffffffffffffffff83116101e557602083818601950101116101e557565b60408210156110ce5701905f90565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b91908110156110ce5760051b0190565b3573ffffffffffffffffffffffffffffffffffffffff811681036101e55790565b3567ffffffffffffffff811681036101e55790565b91908110156110ce5760051b810135907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156101e557019081359167ffffffffffffffff83116101e55760200182360381136101e5579190565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff8211176111e257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b908160209103126101e5575180151581036101e55790565b73ffffffffffffffffffffffffffffffffffffffff169073ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016916040517f59dae6fc000000000000000000000000000000000000000000000000000000008152816004820152604081602481875afa9081156113e9575f91611421575b5060058110156113f4571515928361133d575b505f818152600260205260409020805484700100000000000000000000000000000000821615158115151461133657508461130691611b8a565b90557f8a2dd3813ad93790cf6c7b361bc5b994678daac20b2684f4b4cbc0a7e20ae52c60206040518515158152a2565b9450505050565b6064919350602090604051928380927f622b2a3c0000000000000000000000000000000000000000000000000000000082528760048301527f736967417574680000000000000000000000000000000000000000000000000060248301528760448301525afa9081156113e9575f916113ba575b5015915f6112cc565b6113dc915060203d6020116113e2575b6113d481836111a1565b81019061120f565b5f6113b1565b503d6113ca565b6040513d5f823e3d90fd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b90506040813d60401161146a575b8161143c604093836111a1565b810103126101e55780519060058210156101e5576020015167ffffffffffffffff8116036101e5575f6112b9565b3d915061142f565b67ffffffffffffffff81116111e25760051b60200190565b8051156110ce5760200190565b80518210156110ce5760209160051b010190565b9060429267ffffffffffffffff6040519273ffffffffffffffffffffffffffffffffffffffff60208501957f06d494d537f4145ded949a92be4bc014cd2b198c30608022aaac68835a814366875216604085015216606083015260808201526080815261151960a0826111a1565b519020611524612223565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201522090565b1561156457505050565b67ffffffffffffffff929173ffffffffffffffffffffffffffffffffffffffff84927f5cc4c621000000000000000000000000000000000000000000000000000000005f5216600452166024521660445260645ffd5b60043573ffffffffffffffffffffffffffffffffffffffff8116908181036101e5575060243567ffffffffffffffff8116908181036101e557506044359067ffffffffffffffff8216918281036101e55750604051927f289e3f060000000000000000000000000000000000000000000000000000000084526004840152602483015260448201526064356064820152608435608482015260208160a48173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa9081156113e9575f916116a2575090565b90506020813d6020116116c9575b816116bd602093836111a1565b810103126101e5575190565b3d91506116b0565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156101e5570180359067ffffffffffffffff82116101e557602001918160051b360383136101e557565b9081906060810167ffffffffffffffff61173e8261112c565b166117ab575b506117a8925073ffffffffffffffffffffffffffffffffffffffff6117688261110b565b165f52600260205260405f20906117a06117946117876020840161112c565b946109b36040850161112c565b916101008101906116d1565b9390926119f1565b90565b90915060443567ffffffffffffffff8116908181036101e557608084019167ffffffffffffffff6117db8461112c565b1681109182156118c4575b50506118bc5767ffffffffffffffff61184961184361183d6117a89760405160208101915f83526021820152602181526118216041826111a1565b51902061183160e08901896116d1565b9160c08a013590611f0b565b9461112c565b9261112c565b8161185660a0870161112c565b91816040519560208701977ffcbc4e33edc675d63215be17bf069002ed5220fb6d06da054504f2185330fbdd895260408801521660608601521660808401521660a082015260643560c082015260c081526118b260e0826111a1565b519020905f611744565b505050505f90565b50905067ffffffffffffffff6118dc60a0860161112c565b16105f806117e6565b90919373ffffffffffffffffffffffffffffffffffffffff61196196949516938491357fffffffffffffffffffffffffffffffffffffffff000000000000000000000000811691601481106119a1575b505060601c141583817001000000000000000000000000000000008516151503611963575b5050611cb3565b565b90926020611992857f8a2dd3813ad93790cf6c7b361bc5b994678daac20b2684f4b4cbc0a7e20ae52c93611b8a565b94604051908152a25f8361195a565b7fffffffffffffffffffffffffffffffffffffffff0000000000000000000000009250829060140360031b1b16165f80611935565b602991604051915f8353600183015260c01b60218201522090565b93919267ffffffffffffffff85541667ffffffffffffffff831681811015611afa57187d0101020202020303030303030303000000000000000000000000000000006fffffffffffffffffffffffffffffffff821160071b67ffffffffffffffff83821c1160061b1763ffffffff83821c1160051b1761ffff83821c1160041b1760ff83821c1160031b17600f83821c1160021b1791821c1a1792838103611af0576001841b917fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff830192831161096457611ae59567ffffffffffffffff611ade94600196161690611f0b565b93016110bf565b90549060031b1c1490565b5050505050505f90565b505050505050505f90565b9390919267ffffffffffffffff80865416931694838611611af057611b2990611c2c565b928086148015611b82575b611b575784611b44949596611faf565b92149182611b5157505090565b14919050565b5050159283611b67575b50505090565b91925090611b7c57505f905b145f8080611b61565b90611b73565b508515611b34565b7ffffffffffffffffffffffffffffffffeffffffffffffffffffffffffffffffff1690156117a8577001000000000000000000000000000000001790565b15611bd1575050565b7faedc9656000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff81146109645760010190565b905f915f67ffffffffffffffff82541690815b611c4857505050565b600180831614611c67575b611c5c90611bff565b9060011c9081611c3f565b9380611c8e5750611c5c611c7e85600185016110bf565b90549060031b1c5b949050611c53565b611cae611c5c91611ca287600187016110bf565b90549060031b1c61220a565b611c86565b9092919267ffffffffffffffff421690611ccd82856119d6565b67ffffffffffffffff821695905f60018601885b600180821614611dac575090611cf6916110bf565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff829392549160031b92831b921b19161790556001860192838711610964577ff4c9ab7e9ebe402fbaab76355eb5bfcde9e831dae1dcc5a010e1c9a262270e989460409473ffffffffffffffffffffffffffffffffffffffff947001000000000000000000000000000000006fffffffffffffffff000000000000000042891b16911617179055835195865260208601521692a3565b9192611dbf611dc591611ca286856110bf565b93611bff565b9160011c611ce1565b601f82602094937fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe093818652868601375f8582860101520116010190565b9193611ea69195611e7660209673ffffffffffffffffffffffffffffffffffffffff96604051998a9889987f0d55d3b2000000000000000000000000000000000000000000000000000000008a521660048901526024880152608060448801526084870191611dce565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc858403016064860152611dce565b038173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa9081156113e9575f91611ef2575090565b6117a8915060203d6020116113e2576113d481836111a1565b9392909360fa82111580611fa5575b15611f755791909193604051906001825360051b9260051b820191905b828210611f445750505050565b909192946020861690600182840101526001602084359218830101526020604182209560011c920190929192611f37565b50837f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5084821c15611f1a565b90929194937fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82019180831161096457821661215b5760ff5f5b16938482111561214e5784612140575b80927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff88019788116109645794969495939291905b600180881614612130575b81881080612127575b156120fb5760018088161480156120f2575b156120ce576120746120809161206e8a85889b9a9b6110fb565b3561220a565b9261206e8984876110fb565b91955b6001861615806120c5575b156120a05760011c9460011c94612083565b6120b990969192939495965b60011c9660011c97611bff565b96959493929190612039565b5085151561208e565b90916120ec6120b9916120e58a8688999a986110fb565b359061220a565b936120ac565b50858714612054565b96919550929315801593925061211c575b505061211457565b5f9250829150565b141590505f8061210c565b50851515612042565b600196871c969590951c9461202e565b5080156110ce578235611ff9565b505050505090505f905f90565b60ff6001611fe9565b909182159081156121fe575b81156121bf575b506121b9576121858161148a565b51906001915b83831061219b5750505050600190565b6121a58383611497565b51809110156118bc5760019092019161218b565b50505f90565b90507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8301838111610964576121f59083611497565b5110155f612177565b82518414159150612170565b6041916040519160018353600183015260218201522090565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480612323575b1561228b577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a0815261231d60c0826111a1565b51902090565b507f00000000000000000000000000000000000000000000000000000000000000004614612262565b60ff811690601f821161237b57604051916123686040846111a1565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffdfea164736f6c6343000825000a";
 
   
       type DataAnchorConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -244,11 +832,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(overrides || {});
+    override getDeployTransaction(registry_: AddressLike, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(registry_, overrides || {});
     };
-    override deploy(overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(overrides || {}) as Promise<DataAnchor & {
+    override deploy(registry_: AddressLike, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(registry_, overrides || {}) as Promise<DataAnchor & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

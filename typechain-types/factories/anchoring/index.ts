@@ -3,4 +3,9 @@
 /* tslint:disable */
 /* eslint-disable */
 export { DataAnchor__factory } from './DataAnchor__factory.js';
+export { DeviceFeed__factory } from './DeviceFeed__factory.js';
+export { FeedFactory__factory } from './FeedFactory__factory.js';
+export { IAggregatorV3__factory } from './IAggregatorV3__factory.js';
 export { IDataAnchor__factory } from './IDataAnchor__factory.js';
+export { IDeviceFeed__factory } from './IDeviceFeed__factory.js';
+export { IFeedFactory__factory } from './IFeedFactory__factory.js';

@@ -480,7 +480,7 @@
         "type": "bytes"
       }
     ],
-    "name": "isValidDeviceSignature",
+    "name": "isSignedByDevice",
     "outputs": [
       {
         "internalType": "bool",

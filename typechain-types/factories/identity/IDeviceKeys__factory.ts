@@ -415,7 +415,7 @@
         "type": "bytes"
       }
     ],
-    "name": "isValidDeviceSignature",
+    "name": "isSignedByDevice",
     "outputs": [
       {
         "internalType": "bool",

@@ -1485,7 +1485,7 @@
         "type": "bytes"
       }
     ],
-    "name": "isValidDeviceSignature",
+    "name": "isSignedByDevice",
     "outputs": [
       {
         "internalType": "bool",

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {DeviceId} from "../identity/DeviceTypes.sol";
+import {IAttestations} from "../identity/IAttestations.sol";
+import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
+import {DeviceFeed} from "./DeviceFeed.sol";
+import {FeedConfig} from "./FeedTypes.sol";
+import {IFeedFactory} from "./IFeedFactory.sol";
+
+/// @title Makes feeds
+contract FeedFactory is IFeedFactory {
+    uint256 private constant MAX_SOURCES = 16;
+
+    address private immutable IMPLEMENTATION;
+
+    mapping(address feed => bool) private _isFeed;
+
+    constructor(IDeviceRegistry registry, IAttestations attestations) {
+        IMPLEMENTATION = address(new DeviceFeed(registry, attestations));
+    }
+
+    /// @inheritdoc IFeedFactory
+    function create(FeedConfig calldata config) external returns (address feed) {
+        _requireUsable(config);
+        feed = Clones.cloneWithImmutableArgs(IMPLEMENTATION, abi.encode(config));
+        _isFeed[feed] = true;
+        emit FeedCreated(feed, msg.sender, config.schema, config.description);
+    }
+
+    /// @inheritdoc IFeedFactory
+    function isFeed(address feed) external view returns (bool) {
+        return _isFeed[feed];
+    }
+
+    /// @inheritdoc IFeedFactory
+    function implementation() external view returns (address) {
+        return IMPLEMENTATION;
+    }
+
+    function _requireUsable(FeedConfig calldata config) private pure {
+        DeviceId[] calldata sources = config.sources;
+        uint256 count = sources.length;
+        require(count != 0 && count <= MAX_SOURCES, FeedFactoryInvalidSourceCount(count));
+        for (uint256 k = 1; k < count; ++k) {
+            for (uint256 earlier = 0; earlier < k; ++earlier) {
+                require(
+                    DeviceId.unwrap(sources[k]) != DeviceId.unwrap(sources[earlier]),
+                    FeedFactoryRepeatedSource(sources[k])
+                );
+            }
+        }
+        require(config.quorum != 0 && config.quorum <= count, FeedFactoryInvalidQuorum(config.quorum, count));
+        require(config.minimum <= config.maximum, FeedFactoryInvalidRange(config.minimum, config.maximum));
+        require(config.maxAge != 0, FeedFactoryInvalidMaxAge(config.maxAge));
+        require(config.ring != 0, FeedFactoryInvalidRing(config.ring));
+    }
+}

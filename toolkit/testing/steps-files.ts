@@ -141,7 +141,10 @@ async function recordOne(
   }
   const recipients = await world.grants.book.recipients(device.key.id, time);
   const plaintext = Buffer.concat([...bytes()]);
-  const { jwe, content } = await seal(plaintext, recipients, { random: draws(world, label), contentType: "application/octet-stream" });
+  const { jwe, content } = await seal(plaintext, recipients, {
+    random: draws(world, label),
+    contentType: "application/octet-stream",
+  });
   const readers = [...readersOf(world, member)].filter(([, until]) => time < until).map(([name]) => name);
   const reading = device.say(world.digests, SEALED_SCHEMA, time, contentHash(content));
   return { ...origin, reading, content, sealed: { jwe: readSealed(writeSealed(jwe)), readers } };

@@ -6,6 +6,7 @@ import { fromHex, toHex } from "../internal/bytes.js";
 import { decodeRevert, revertDataOf } from "../reverts.js";
 import { GatewayError, messageOf } from "./gateway-errors.js";
 import type { QueueOwner } from "./gateway-store.js";
+import { type RebuiltLog, readLog } from "./log-reader.js";
 
 /** A node as a gateway asks it: EIP-1193, or what ethers calls a `JsonRpcApiProvider`. */
 export type NodeProvider =
@@ -94,6 +95,15 @@ export class AnchorNode {
 
   async rootAt({ hash: blockHash }: View): Promise<Uint8Array> {
     return fromHex(await this.call(anchor.encodeFunctionData("rootOf", [this.owner.publisher]), { blockHash }));
+  }
+
+  /** The whole log, as its events tell it and its root confirms. */
+  async log(): Promise<RebuiltLog> {
+    try {
+      return await readLog(this.reader, this.owner.anchor, this.owner.publisher);
+    } catch (cause) {
+      throw this.failed("eth_getLogs", cause);
+    }
   }
 
   /** Transactions of the publisher, with those that wait for a block. */

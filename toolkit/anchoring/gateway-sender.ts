@@ -9,7 +9,6 @@ import { type FeePolicy, firstFees, higherFees } from "./gateway-fees.js";
 import { type AnchorNode, appendCall, type Told, tellsOf, type View } from "./gateway-node.js";
 import type { Queue } from "./gateway-queue.js";
 import type { QueueOwner } from "./gateway-store.js";
-import { readLog } from "./log-reader.js";
 import { entryLeaf } from "./mountain-range.js";
 
 /** How batches get into the log. */
@@ -89,7 +88,7 @@ export class Sender {
       depth === 0n ? 0n : this.node.sizeAt(`0x${depth.toString(16)}`),
       this.node.pendingNonce(),
     ]);
-    const log = view.size === 0n ? undefined : await readLog(this.node.reader, owner.anchor, owner.publisher);
+    const log = view.size === 0n ? undefined : await this.node.log();
     if (settled !== view.size || pending !== view.nonce || BigInt(log?.entries.length ?? 0) !== view.size) {
       const what = `The log of ${owner.publisher} still moves.`;
       throw new GatewayError("ITC_GATEWAY_LOG_MOVES", what, "Stop whatever else sends with this key, and wait.");
@@ -175,7 +174,7 @@ export class Sender {
 
   /** The log that our notes make must have the root that the contract holds: evidence rests on it. */
   private async compare(view: View): Promise<void> {
-    if (view.size === 0n || this.batches.logSize !== view.size) return;
+    if (view.size === 0n || this.batches.logSize < view.size) return;
     const root = await this.node.rootAt(view);
     if (sameBytes(root, this.batches.rootAt(view.size) ?? new Uint8Array())) {
       this.doubted = DOUBTED;
@@ -208,7 +207,8 @@ export class Sender {
   /** The n-th batch that is missing has the n-th nonce from now: appends go through in this order or not at all. */
   private async send(base: bigint, included: bigint, view: View): Promise<void> {
     for (const batch of this.batches.between(included, included + IN_FLIGHT)) {
-      if (batch.time !== undefined) continue;
+      // Those that an earlier look has seen as well: after a reorg the chain is lower for a while, and to a node that lags it is harmless.
+      if (batch.final) continue;
       const nonce = view.nonce + batch.number - included;
       const raw = await this.rawFor(base, batch, nonce, batch.number === included, view);
       if (raw === undefined) return;

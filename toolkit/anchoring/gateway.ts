@@ -10,12 +10,12 @@ import { standingOf } from "./gateway-devices.js";
 import { GatewayError } from "./gateway-errors.js";
 import type { GatewayEvents } from "./gateway-events.js";
 import { Intake } from "./gateway-intake.js";
+import { readReadingCbor, readReadingJson, type SentReading } from "./gateway-messages.js";
 import { AnchorNode } from "./gateway-node.js";
 import { type GatewayOptions, type GatewaySettings, settingsOf } from "./gateway-options.js";
 import { bytesOf, type Contradiction, type Kept, Queue } from "./gateway-queue.js";
 import { type GatewayReceipt, Receipts } from "./gateway-receipts.js";
 import { Sender } from "./gateway-sender.js";
-import { readReadingCbor, readReadingJson, type SentReading } from "./reading-codec.js";
 import type { SignedReading } from "./readings.js";
 
 /** Where a gateway stands. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { GatewayError } from "./gateway-errors.js";
+import type { GatewayReceipt } from "./gateway-receipts.js";
 import type { SignedReading } from "./readings.js";
 
 /** A reading on its way to a gateway, with the bytes that it commits to, if they go along. */
@@ -39,6 +40,26 @@ const whole = z.union([z.int().transform(BigInt), z.bigint()]).pipe(uint64);
 const reading = [bytes(20).transform(deviceOf), whole, whole, bytes(32), bytes(32), bytes()] as const;
 const Cbor = z.union([z.tuple([...reading]), z.tuple([...reading, bytes()])]);
 
+const ReceiptJson = z.strictObject({
+  reading: hex(32),
+  publisher: hex(20).transform(deviceOf),
+  received: decimal(),
+  anchorBy: decimal(),
+  signature: hex(65),
+});
+
+/** Writes a receipt as JSON: what a bridge answers. */
+export function writeReceipt({ reading, publisher, received, anchorBy, signature }: GatewayReceipt): string {
+  const times = { received: received.toString(), anchorBy: anchorBy.toString() };
+  return JSON.stringify({ reading: toHex(reading), publisher, ...times, signature: toHex(signature) });
+}
+
+/** Reads what {@link writeReceipt} writes; `checkReceipt` says what it is worth. Errors: as for {@link readReadingJson}. */
+export function readReceipt(text: string): GatewayReceipt {
+  checkSize(text.length);
+  return parsed("receipt", () => ReceiptJson.parse(JSON.parse(text)));
+}
+
 /** Writes a reading as JSON, as it stands in an evidence bundle. */
 export function writeReadingJson({ reading, payload }: SentReading): string {
   return JSON.stringify({
@@ -63,7 +84,7 @@ export function writeReadingCbor({ reading, payload }: SentReading): Uint8Array 
 export function readReadingJson(text: string): SentReading {
   // A character has a byte at least, so a text of a gigabyte isn't even walked through.
   checkSize(text.length);
-  const { payload = new Uint8Array(), ...rest } = parsed(() => Json.parse(JSON.parse(text)));
+  const { payload = new Uint8Array(), ...rest } = parsed("reading", () => Json.parse(JSON.parse(text)));
   return { reading: rest, payload };
 }
 
@@ -76,7 +97,7 @@ export function readReadingCbor(message: Uint8Array): SentReading {
     allowUndefined: false,
     rejectDuplicateMapKeys: true,
   } as const;
-  const [device, sequence, time, schema, content, signature, payload = new Uint8Array()] = parsed(() =>
+  const [device, sequence, time, schema, content, signature, payload = new Uint8Array()] = parsed("reading", () =>
     Cbor.parse(decode(message, options)),
   );
   return { reading: { device, sequence, time, schema, content, signature }, payload };
@@ -96,7 +117,7 @@ function checkSize(size: number): void {
   throw new GatewayError("ITC_GATEWAY_TOO_LARGE", what, "Send one reading at a time, and large files by their hash.");
 }
 
-function parsed<Value>(parse: () => Value): Value {
+function parsed<Value>(name: string, parse: () => Value): Value {
   try {
     return parse();
   } catch (cause) {
@@ -104,7 +125,7 @@ function parsed<Value>(parse: () => Value): Value {
     const what = issue ? `its ${issue.path.join(".") || "top"} is wrong (${issue.message})` : "it is no JSON or CBOR";
     throw new GatewayError(
       "ITC_GATEWAY_MALFORMED",
-      `The message is no reading: ${what}.`,
+      `The message is no ${name}: ${what}.`,
       "See docs/gateway.md, Messages.",
       { cause },
     );

@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { importByteStream } from "ipfs-unixfs-importer";
 import { patternBytes as bytesOf } from "../../scripts/vectors.js";
 import type { FileId } from "../../toolkit/anchoring/contents.js";
+import { MAX_CHUNK_BYTES } from "../../toolkit/anchoring/contents.js";
 import {
   byteRange,
   chunkCount,
@@ -16,7 +17,6 @@ import {
   FileError,
   fileContent,
   hashFile,
-  MAX_CHUNK_BYTES,
   readUnchanged,
   type Segment,
   verifyFile,

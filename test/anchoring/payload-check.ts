@@ -3,13 +3,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { Content, FileId } from "../../toolkit/anchoring/contents.js";
+import type { Content, FileContent, FileId } from "../../toolkit/anchoring/contents.js";
 import { type Evidence, EvidenceError } from "../../toolkit/anchoring/evidence.js";
+import { hashFile } from "../../toolkit/anchoring/files.js";
+import type { EcPublicJwk } from "../../toolkit/anchoring/jwe.js";
 import { checkPayload } from "../../toolkit/anchoring/payload-check.js";
+import { jwkOfSecret, regrant, seal } from "../../toolkit/anchoring/sealing.js";
 import { keccak256 } from "../../toolkit/internal/bytes.js";
 import { leafHash, MerkleTree } from "../../toolkit/internal/merkle.js";
 
-const CHUNK = 1_000;
+const CHUNK = 1_024;
 const bytes = Uint8Array.from({ length: 4_500 }, (_, k) => k % 251);
 const salt = new Uint8Array(32).fill(5);
 const sha256 = (of: Uint8Array) => new Uint8Array(createHash("sha256").update(of).digest());
@@ -23,8 +26,8 @@ function treeOf(of: Uint8Array): MerkleTree {
 
 describe("The payload of evidence", () => {
   let folder: string;
-  const file: FileId = { size: 4_500n, chunkSize: CHUNK, root: treeOf(bytes).root, cid: new Uint8Array(32) };
-  const content: Content = { kind: "file", file, salt };
+  let file: FileId;
+  let content: FileContent;
   // Nothing else of the evidence is looked at.
   const about = (of: Partial<Evidence>) => of as Evidence;
   const named = async (of: Uint8Array) => {
@@ -43,6 +46,8 @@ describe("The payload of evidence", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "payload-"));
+    file = (await hashFile([bytes], { chunkSize: CHUNK })).id;
+    content = { kind: "file", file, salt };
   });
 
   after(() => rm(folder, { recursive: true }));
@@ -55,28 +60,31 @@ describe("The payload of evidence", () => {
     expect(await holds({ content: payload }, bytes)).to.equal(true);
   });
 
-  it("is a ciphertext by its hash, or by what the caller brings", async () => {
-    const sealed: Content = { kind: "sealed", ciphertext: keccak256(bytes), plain: new Uint8Array(32), salt };
-    expect([await holds({ content: sealed }, bytes), await holds({ content: sealed }, longer)]).to.deep.equal([
-      true,
-      false,
-    ]);
-    const asked = await checkPayload(about({ content: sealed }), await named(bytes), { isSealed: async () => false });
-    expect(asked?.holds).to.equal(false);
+  it("is the ciphertext that was signed, whoever its recipients are", async () => {
+    const [first, second] = [jwkOfSecret(new Uint8Array(32).fill(7)), jwkOfSecret(new Uint8Array(32).fill(8))];
+    const publicKey = ({ kty, crv, x, y }: EcPublicJwk) => ({ kty, crv, x, y });
+    const { jwe, content: sealed } = await seal(bytes, [publicKey(first)]);
+    const text = (of: object) => new TextEncoder().encode(JSON.stringify(of));
+    expect(await holds({ content: sealed }, text(jwe))).to.equal(true);
+    expect(await holds({ content: sealed }, text(await regrant(jwe, first, publicKey(second))))).to.equal(true);
+    const { jwe: other } = await seal(bytes, [publicKey(first)]);
+    for (const wrong of [text(other), text({ ...jwe, tag: other.tag }), text({ ...jwe, zip: "DEF" }), bytes]) {
+      expect(await holds({ content: sealed }, wrong)).to.equal(false);
+    }
   });
 
-  it("is a file by its chunks, or by what the caller brings", async () => {
+  it("is a file by its chunks and its CID", async () => {
     for (const wrong of [longer, bytes.subarray(0, 4_499), bytes.with(4_400, 0), new Uint8Array()]) {
       expect(await holds({ content }, wrong)).to.equal(false);
     }
     expect(await holds({ content }, bytes)).to.equal(true);
-    const empty: Content = { kind: "file", file: { ...file, size: 0n, root: treeOf(new Uint8Array()).root }, salt };
+    expect(await holds({ content: { ...content, file: { ...file, cid: salt } } }, bytes)).to.equal(false);
+    const { id: nothing } = await hashFile([], { chunkSize: CHUNK });
+    const empty: Content = { kind: "file", file: nothing, salt };
     expect([await holds({ content: empty }, new Uint8Array()), await holds({ content: empty }, bytes)]).to.deep.equal([
       true,
       false,
     ]);
-    const hashFile = async (_path: string, chunkSize: number) => ({ ...file, chunkSize, cid: salt });
-    expect((await checkPayload(about({ content }), await named(bytes), { hashFile }))?.holds).to.equal(false);
   });
 
   it("is a segment of a file, at its place and whole", async () => {
@@ -98,9 +106,9 @@ describe("The payload of evidence", () => {
       expect(await holds({ content, segment: moved }, part)).to.equal(false);
     }
     for (const wrong of [{ count: 0n }, { count: 9n }, { first: 2n ** 52n }, { siblings: [] }]) {
-      expect(await holds({ content, segment: { ...segment(1, 2), ...wrong } }, bytes.subarray(1_000, 3_000))).to.equal(
-        false,
-      );
+      expect(
+        await holds({ content, segment: { ...segment(1, 2), ...wrong } }, bytes.subarray(CHUNK, 3 * CHUNK)),
+      ).to.equal(false);
     }
   });
 

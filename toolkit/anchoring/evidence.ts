@@ -5,16 +5,13 @@ import { type DeviceId, deviceIdOf, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
-import type { Content } from "./contents.js";
+import { type Content, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
 import { EvidenceError } from "./evidence-error.js";
 import { MAX_HEADER_BYTES } from "./headers.js";
 import type { SignedReading } from "./readings.js";
 import { MAX_NODE_BYTES, type StateProof } from "./state-proof.js";
 
 export { EvidenceError } from "./evidence-error.js";
-
-/** Largest chunk of a file, in bytes: what IPFS still exchanges as one block. */
-const MAX_CHUNK_BYTES = 2 ** 20;
 
 /** Most nodes of a state proof: two accounts and eight words, each below nine others, with room. */
 const MAX_NODES = 128;
@@ -68,7 +65,7 @@ const CONTENT = z.discriminatedUnion("kind", [
     kind: z.literal("file"),
     file: z.strictObject({
       size: uint(64n),
-      chunkSize: z.int().positive().max(MAX_CHUNK_BYTES),
+      chunkSize: z.int().min(MIN_CHUNK_BYTES).max(MAX_CHUNK_BYTES),
       root: hex(32),
       cid: hex(32),
     }),

@@ -9,19 +9,13 @@ import { IotchainError } from "../errors.js";
 import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, type Verdict, verdictOf } from "../internal/findings.js";
 import { climbMany, leafHash, MerkleTree } from "../internal/merkle.js";
-import type { FileContent, FileId } from "./contents.js";
+import { type FileContent, type FileId, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
 
 /** A file that can't be hashed, or a segment that there isn't. */
 export class FileError extends IotchainError {}
 
 /** Schema id of readings whose content is a file. */
 export const FILE_SCHEMA = fromHex(id("iotchain:file:1"));
-
-/** Largest chunk of a file, in bytes, and the usual one: what IPFS still exchanges as one block. */
-export const MAX_CHUNK_BYTES = 2 ** 20;
-
-/** Smallest chunk: a proof of less is larger than what it proves. */
-export const MIN_CHUNK_BYTES = 1024;
 
 /** Codes of multicodec: what a CID says of the block that it names. */
 const SHA2_256 = 0x12;

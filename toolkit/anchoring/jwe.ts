@@ -16,13 +16,14 @@ export const MAX_SEALED_BYTES = 32 * 2 ** 20;
 /** Most who can open one JWE. */
 export const MAX_RECIPIENTS = 64;
 
-const MAX_TEXT = Math.ceil((MAX_SEALED_BYTES * 4) / 3) + 64 * 1024;
+/** Most bytes of a JWE as text. */
+export const MAX_SEALED_TEXT = Math.ceil((MAX_SEALED_BYTES * 4) / 3) + 64 * 1024;
 
 /** Base64url in its one spelling, of `bytes` bytes or any number. */
 const base64 = (bytes?: number): z.ZodType<string> =>
   z
     .string()
-    .max(MAX_TEXT)
+    .max(MAX_SEALED_TEXT)
     .refine(
       (text) => {
         const decoded = Buffer.from(text, "base64url");
@@ -75,8 +76,8 @@ export function writeSealed(jwe: SealedJwe): string {
  * @returns Errors: ITC_SEAL_TOO_LARGE, ITC_SEAL_MALFORMED; nothing else is thrown, whatever the text is.
  */
 export function readSealed(json: string): SealedJwe {
-  if (json.length > MAX_TEXT) {
-    const what = `The JWE has ${json.length} characters, ${MAX_TEXT} is the limit.`;
+  if (json.length > MAX_SEALED_TEXT) {
+    const what = `The JWE has ${json.length} characters, ${MAX_SEALED_TEXT} is the limit.`;
     throw new SealError("ITC_SEAL_TOO_LARGE", what, "Pass one sealed payload.");
   }
   const jwe = parsed(Jwe, json, "JWE");

@@ -35,6 +35,7 @@ export const WRONG_PACKS = [
   pack("two values", "81a2020204f5", "ITC_SENML_RECORD"),
   pack("no value", "81a1006174", "ITC_SENML_RECORD"),
   pack("a label that must be understood", "81a20202626d5f01", "ITC_SENML_LABEL"),
+  pack("a label by its name", "81a30061610201617601", "ITC_SENML_LABEL"),
 ];
 
 const jwe = (why: string, change: object, error = "ITC_SEAL_MALFORMED") => ({ why, change, error });

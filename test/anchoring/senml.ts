@@ -143,6 +143,8 @@ describe("SenML packs", () => {
   it("are refused for labels that must be understood, and read without others that aren't", () => {
     expect(decoding("81a20202626d5f01")).to.equal("ITC_SENML_LABEL");
     expect(decoding("81a202020901")).to.equal("ITC_SENML_LABEL");
+    // "v" by its name, beside its number.
+    expect(decoding("81a30061610201617601")).to.equal("ITC_SENML_LABEL");
     expect(decodePack(fromHex("81a2020262637401"))).to.deep.equal([{ v: decimalOf(2) }]);
   });
 

@@ -186,8 +186,8 @@ function named(record: unknown): object {
   for (const [code, value] of record) {
     const label = LABEL_OF.get(code);
     if (label !== undefined) fields.push([label, numberOf(value)]);
-    else if (typeof code !== "string" || code.endsWith("_")) {
-      const what = `The pack has the label ${String(code)}, which must be understood.`;
+    else if (typeof code !== "string" || code.endsWith("_") || Object.hasOwn(LABELS, code)) {
+      const what = `The pack has the label ${String(code)}, which must be understood, or written as its number.`;
       throw new SenmlError("ITC_SENML_LABEL", what, "Use the labels of RFC 8428.");
     }
   }

@@ -32,7 +32,7 @@ const DOMAIN = ["identity", "anchoring", "billing", "analytics", "payouts"];
 const TOOLKIT_ROOMS: Arrows = {
   internal: ["errors"],
   identity: SHARED,
-  anchoring: [...SHARED, "identity"],
+  anchoring: [...SHARED, "identity", "reverts"],
   billing: [...SHARED, "identity"],
   analytics: [...SHARED, "anchoring", "identity", "payouts"],
   payouts: SHARED,

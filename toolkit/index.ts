@@ -7,16 +7,34 @@
 export * from "./analytics/aggregate-tree.js";
 export * from "./analytics/requests.js";
 export * from "./analytics/shares.js";
+export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";
 export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/feeds.js";
+export * from "./anchoring/files.js";
 export * from "./anchoring/gateway.js";
+export * from "./anchoring/gateway-errors.js";
+export type * from "./anchoring/gateway-events.js";
+export * from "./anchoring/gateway-messages.js";
+export type { GatewayOptions } from "./anchoring/gateway-options.js";
+export * from "./anchoring/gateway-receipts.js";
+export * from "./anchoring/grant-messages.js";
+export * from "./anchoring/grants.js";
+export * from "./anchoring/headers.js";
+export * from "./anchoring/jwe.js";
 export * from "./anchoring/log-reader.js";
 export * from "./anchoring/mountain-range.js";
+export * from "./anchoring/payload-check.js";
 export * from "./anchoring/readings.js";
+export * from "./anchoring/sealing.js";
+export * from "./anchoring/senml.js";
+export * from "./anchoring/senml-resolve.js";
+export * from "./anchoring/senml-units.js";
+export * from "./anchoring/state-proof.js";
 export * from "./anchoring/verify.js";
+export { type TrustedBlock, verifyLight } from "./anchoring/verify-light.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/attestation.js";
@@ -31,6 +49,7 @@ export * from "./identity/epcis.js";
 export * from "./identity/keys.js";
 export * from "./identity/lots.js";
 export * from "./identity/provenance.js";
+export { type Decimal, type DecimalInput, decimalOf, decimalText } from "./internal/decimals.js";
 export {
   climb,
   climbMany,

@@ -20,7 +20,6 @@ contract DataAnchor is IDataAnchor, EIP712 {
         "Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"
     );
     bytes32 private constant KEY_DELEGATE = "sigAuth";
-    uint256 private constant ACCOUNT_LENGTH = 20;
 
     IDeviceRegistry private immutable REGISTRY;
     mapping(address publisher => MountainRange.Log) private _logs;
@@ -194,7 +193,7 @@ contract DataAnchor is IDataAnchor, EIP712 {
         bytes calldata signer
     ) private {
         address publisher = DeviceId.unwrap(device);
-        bool barred = signer.length != ACCOUNT_LENGTH || address(bytes20(signer)) != publisher;
+        bool barred = address(bytes20(signer)) != publisher;
         if (head.isBarred() != barred) {
             head = head.barredAs(barred);
             emit AccountChecked(publisher, barred);

@@ -99,24 +99,38 @@ library MountainRange {
         bytes32[] calldata proof
     ) internal view returns (bool) {
         uint256 present = sizeOf(log.head);
-        if (size == 0 || size >= present)
-            return size <= present && proof.length == 0 && oldRoot == (size == 0 ? bytes32(0) : root(log));
+        if (size > present) return false;
+        bytes32 presentRoot = root(log);
+        if (size == present || size == 0) {
+            return proof.length == 0 && oldRoot == (size == 0 ? bytes32(0) : presentRoot);
+        }
+        (bytes32 fromOld, bytes32 toPresent) = _climbBoth(size, oldRoot, present, proof);
+        return fromOld == oldRoot && toPresent == presentRoot;
+    }
+
+    /// @dev What a consistency proof leads to: the root of the old tree, and of the present one. 0 and 0 for a proof that is too short or too long.
+    function _climbBoth(
+        uint256 size,
+        bytes32 oldRoot,
+        uint256 present,
+        bytes32[] calldata proof
+    ) private pure returns (bytes32 fromOld, bytes32 toPresent) {
         // A perfect tree is the first node of its own proof, and is left out of it.
-        bool perfect = size & (size - 1) == 0;
-        if (!perfect && proof.length == 0) return false;
+        uint256 next = size & (size - 1) == 0 ? 0 : 1;
+        if (proof.length <= next) return (0, 0);
+        fromOld = next == 0 ? oldRoot : proof[0];
+        toPresent = fromOld;
         (uint256 old, uint256 last) = (size - 1, present - 1);
         while (old & 1 == 1) (old, last) = (old >> 1, last >> 1);
-        (bytes32 oldHash, bytes32 hash) = perfect ? (oldRoot, oldRoot) : (proof[0], proof[0]);
-        for (uint256 k = perfect ? 0 : 1; k < proof.length; ++k) {
-            if (last == 0) return false;
+        for (; next < proof.length && last != 0; ++next) {
             if (old & 1 == 1 || old == last) {
-                (oldHash, hash) = (Merkle.node(proof[k], oldHash), Merkle.node(proof[k], hash));
+                (fromOld, toPresent) = (Merkle.node(proof[next], fromOld), Merkle.node(proof[next], toPresent));
                 while (old & 1 == 0 && old != 0) (old, last) = (old >> 1, last >> 1);
             } else {
-                hash = Merkle.node(hash, proof[k]);
+                toPresent = Merkle.node(toPresent, proof[next]);
             }
             (old, last) = (old >> 1, last >> 1);
         }
-        return last == 0 && oldHash == oldRoot && hash == root(log);
+        if (last != 0 || next != proof.length) return (0, 0);
     }
 }

@@ -6,11 +6,10 @@ import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { nodeHash } from "../../toolkit/internal/merkle.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { type Deployed, deployed } from "../support.js";
+import { entryOf, grow } from "./publishers.js";
 
 /** Of the mapping of logs: OpenZeppelin's EIP712 has the two before. */
 const LOGS_SLOT = 2;
-
-const entryOf = (k: number): Uint8Array => fromHex(secretOf(2, `entry-${k}`));
 
 /** RFC 9162 §2.1.1, word by word: split at the largest power of two below the size. */
 function rootByDefinition(leaves: readonly Uint8Array[]): Uint8Array {
@@ -161,6 +160,17 @@ describe("DataAnchor", () => {
       for (const fake of [inner, leaves[0] ?? inner]) {
         expect(await world.anchor.verifyEntry(address, 0, time, fake, proof.slice(1))).to.equal(false);
         expect(await world.anchor.verifyEntry(address, 0, 0n, fake, proof)).to.equal(false);
+      }
+    });
+
+    it("refuses an entry at a place beyond the end, where a stale peak still lies", async () => {
+      const { times } = await grow(world, publisher(), 6);
+      for (let beyond = 6; beyond < 20; beyond++) {
+        // Peaks of earlier sizes: of 1, 3 and 5 entries at height 0, of 2 and 3 at height 1.
+        for (const k of [0, 2, 4, 5])
+          expect(await world.anchor.verifyEntry(publisher().address, beyond, times[k] ?? 0n, entryOf(k), [])).to.equal(
+            false,
+          );
       }
     });
 

@@ -1,6 +1,5 @@
 import { expect } from "chai";
 import { Batch, batchRootFrom, entryOf } from "../../toolkit/anchoring/batches.js";
-import { Gateway, GatewayError } from "../../toolkit/anchoring/gateway.js";
 import {
   contentOf,
   isAuthentic,
@@ -10,9 +9,8 @@ import {
   signReading,
 } from "../../toolkit/anchoring/readings.js";
 import { Digests } from "../../toolkit/identity/digests.js";
-import { type CurveKind, deviceKey, heldBy, isSignature, KeyError } from "../../toolkit/identity/keys.js";
+import { type CurveKind, deviceKey, isSignature, KeyError } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
-import { VirtualDevice } from "../../toolkit/testing/devices.js";
 import { highS, keyOf } from "../identity/fleet.js";
 
 const registry = `0x${"42".repeat(20)}`;
@@ -33,7 +31,7 @@ const reading = (
   };
 };
 
-describe("Readings, batches and gateways", () => {
+describe("Readings and batches", () => {
   it("commit to value and salt, with two's complement for what is below zero", () => {
     const salt = new Uint8Array(32).fill(1);
     expect(toHex(contentOf({ value: -1n, salt }))).not.to.equal(toHex(contentOf({ value: 1n, salt })));
@@ -98,76 +96,5 @@ describe("Readings, batches and gateways", () => {
       }
     }
     expect(() => new Batch([], digests)).to.throw(RangeError);
-  });
-
-  describe("a gateway", () => {
-    const refused = (gateway: Gateway, one: SignedReading, code: string): void => {
-      expect(() => gateway.receive(one)).to.throw(GatewayError, code);
-    };
-
-    it("goes on with a device that has another key, and takes nothing more of the first", () => {
-      const gateway = new Gateway(digests, 10);
-      const first = keyOf("a");
-      gateway.admit(first);
-      gateway.receive(reading("a", 0n));
-      for (const kind of ["p256", "secp256k1"] as const) {
-        const next = heldBy(first.id, keyOf("a's next", kind));
-        const sequence = kind === "p256" ? 1n : 2n;
-        gateway.admit(next, sequence);
-        refused(gateway, reading("a", sequence), "ITC_GATEWAY_SIGNATURE");
-        const { content } = reading("a", sequence);
-        const said = signReading(next, digests, { sequence, time: 200n, schema, content });
-        expect(said.device).to.equal(first.id);
-        gateway.receive(said);
-      }
-      expect(gateway.seal()[0]?.header.count).to.equal(3n);
-    });
-
-    it("forwards what its devices sign, once and in order, and keeps nothing that it refuses", () => {
-      const gateway = new Gateway(digests, 10);
-      refused(gateway, reading("a", 0n), "ITC_GATEWAY_UNKNOWN");
-      gateway.admit(keyOf("a"));
-      refused(gateway, reading("a", 1n), "ITC_GATEWAY_SEQUENCE");
-      refused(gateway, { ...reading("a", 0n), signature: reading("b", 0n).signature }, "ITC_GATEWAY_SIGNATURE");
-      refused(
-        gateway,
-        { ...reading("a", 0n), signature: fromHex(highS(toHex(reading("a", 0n).signature), "secp256k1")) },
-        "ITC_GATEWAY_SIGNATURE",
-      );
-      gateway.receive(reading("a", 0n));
-      refused(gateway, reading("a", 0n), "ITC_GATEWAY_SEQUENCE");
-      gateway.receive(reading("a", 1n));
-      const [batch, ...more] = gateway.seal();
-      expect([batch?.readings.length, more.length]).to.deep.equal([2, 0]);
-      expect(gateway.seal()).to.deep.equal([]);
-    });
-
-    it("fills batches to its capacity, one schema each", () => {
-      const gateway = new Gateway(digests, 3);
-      gateway.admit(keyOf("a"));
-      gateway.admit(keyOf("b"));
-      for (let k = 0n; k < 7n; k++) gateway.receive(reading("a", k));
-      const other = signReading(keyOf("b"), digests, { sequence: 0n, time: 1n, schema: rain, content: rain });
-      gateway.receive(other);
-      const batches = gateway.seal();
-      expect(batches.map(({ readings }) => readings.length)).to.deep.equal([3, 3, 1, 1]);
-      for (const { readings, header } of batches) {
-        expect(readings.every((one) => toHex(one.schema) === toHex(header.schema))).to.equal(true);
-      }
-      expect(() => new Gateway(digests, 0)).to.throw(RangeError);
-    });
-
-    it("goes on where a virtual device is", () => {
-      const device = new VirtualDevice("p256", 7, "d");
-      device.measure(digests, schema, 1n, 1n);
-      const gateway = new Gateway(digests, 3);
-      gateway.admit(device.key, device.nextSequence);
-      const { reading: next, measurement } = device.measure(digests, schema, 2n, 2n);
-      gateway.receive(next);
-      expect(next.sequence).to.equal(1n);
-      expect(toHex(next.content)).to.equal(toHex(contentOf(measurement)));
-      expect(new VirtualDevice("p256", 7, "d").key.id).to.equal(device.key.id);
-      expect(new VirtualDevice("p256", 8, "d").key.id).not.to.equal(device.key.id);
-    });
   });
 });

@@ -39,6 +39,12 @@ export interface SealedContent {
   readonly salt: Uint8Array;
 }
 
+/** Largest chunk of a file, in bytes, and the usual one: what IPFS still exchanges as one block. */
+export const MAX_CHUNK_BYTES = 2 ** 20;
+
+/** Smallest chunk: a proof of less is larger than what it proves. */
+export const MIN_CHUNK_BYTES = 1024;
+
 /** A file by its chunks. */
 export interface FileId {
   /** Bytes. */

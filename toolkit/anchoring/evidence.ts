@@ -1,38 +1,53 @@
-import { getAddress, isHexString } from "ethers";
+import { getAddress } from "ethers";
 import { z } from "zod";
-import { IotchainError } from "../errors.js";
 import type { RegistryDomain } from "../identity/digests.js";
 import { type DeviceId, deviceIdOf, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
-import type { Content } from "./contents.js";
+import { type Content, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
+import { EvidenceError } from "./evidence-error.js";
+import { MAX_HEADER_BYTES } from "./headers.js";
 import type { SignedReading } from "./readings.js";
+import { MAX_NODE_BYTES, type StateProof } from "./state-proof.js";
 
-/** Evidence that isn't evidence: not the format, or too large. */
-export class EvidenceError extends IotchainError {}
+export { EvidenceError } from "./evidence-error.js";
 
-/** Largest chunk of a file, in bytes: what IPFS still exchanges as one block. */
-const MAX_CHUNK_BYTES = 2 ** 20;
+/** Most nodes of a state proof: two accounts and eight words, each below nine others, with room. */
+const MAX_NODES = 128;
 
 /** Largest bundle that is looked at, in bytes of JSON. A real one is under 4 KiB. */
 export const MAX_BUNDLE_BYTES = 64 * 1024;
 
-const hex = (bytes?: number): z.ZodType<Uint8Array> =>
+/** Longest signature, in bytes: RSA-2048's has 256, that of a contract may be longer. */
+const MAX_SIGNATURE_BYTES = 8192;
+
+// One spelling for each value, so that two different texts never say the same: hex in lower case, addresses with their checksum (EIP-55).
+const hex = (bytes: number): z.ZodType<Uint8Array> =>
   z
     .string()
-    .refine((text) => isHexString(text, bytes ?? true), bytes === undefined ? "bytes as 0x…" : `${bytes} bytes as 0x…`)
+    .regex(new RegExp(`^0x[0-9a-f]{${bytes * 2}}$`), `${bytes} bytes as 0x…`)
+    .transform(fromHex);
+const hexUpTo = (most: number): z.ZodType<Uint8Array> =>
+  z
+    .string()
+    .max(2 + most * 2, `${most} bytes at most`)
+    .regex(/^0x[0-9a-f]*$/, "bytes as 0x…")
+    .refine((text) => text.length % 2 === 0, "whole bytes")
     .transform(fromHex);
 const address = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/, "an address")
-  .transform((text) => getAddress(text.toLowerCase()));
+  .refine(
+    (text) => /^0x[0-9a-fA-F]{40}$/.test(text) && getAddress(text.toLowerCase()) === text,
+    "an address with its checksum",
+  );
 const uint = (bits: bigint): z.ZodType<bigint> =>
   z
     .string()
     .regex(/^(0|[1-9]\d{0,77})$/, "a whole number as a decimal string")
-    .transform(BigInt)
-    .refine((value) => value >> bits === 0n, `a number below 2^${bits}`);
+    .refine((text) => text.length < 79 && /^\d+$/.test(text) && BigInt(text) >> bits === 0n, `a number below 2^${bits}`)
+    .transform(BigInt);
 const siblings = z.array(hex(32)).max(64);
 
 const CONTENT = z.discriminatedUnion("kind", [
@@ -41,7 +56,8 @@ const CONTENT = z.discriminatedUnion("kind", [
     value: z
       .string()
       .regex(/^(0|-?[1-9]\d{0,76})$/, "a whole number")
-      .transform(BigInt),
+      .transform(BigInt)
+      .refine((value) => BigInt.asIntN(256, value) === value, "an int256"),
     salt: hex(32),
   }),
   z.strictObject({ kind: z.literal("payload"), hash: hex(32), salt: hex(32) }),
@@ -49,7 +65,7 @@ const CONTENT = z.discriminatedUnion("kind", [
     kind: z.literal("file"),
     file: z.strictObject({
       size: uint(64n),
-      chunkSize: z.int().positive().max(MAX_CHUNK_BYTES),
+      chunkSize: z.int().min(MIN_CHUNK_BYTES).max(MAX_CHUNK_BYTES),
       root: hex(32),
       cid: hex(32),
     }),
@@ -75,11 +91,15 @@ const Bundle = z.strictObject({
     time: uint(64n),
     schema: hex(32),
     content: hex(32),
-    signature: hex(),
+    signature: hexUpTo(MAX_SIGNATURE_BYTES),
   }),
   content: z.optional(CONTENT),
-  batch: z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings }),
-  entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), size: uint(53n), siblings }),
+  segment: z.optional(z.strictObject({ first: uint(53n), count: uint(53n), siblings: z.array(hex(32)).max(128) })),
+  batch: z.optional(z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings })),
+  entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), siblings }),
+  state: z.optional(
+    z.strictObject({ header: hexUpTo(MAX_HEADER_BYTES), nodes: z.array(hexUpTo(MAX_NODE_BYTES)).max(MAX_NODES) }),
+  ),
 });
 
 /** All that a third party needs, beside the chain, to check one reading. */
@@ -90,19 +110,36 @@ export interface Evidence {
   readonly reading: SignedReading;
   /** What the reading commits to. Left out where it stays private. */
   readonly content?: Content;
-  readonly batch: Omit<BatchHeader, "root" | "schema"> & { readonly proof: MerkleProof };
-  /** Where the batch stands; the siblings reach the peak of the log when it had `size` entries. */
+  /** Which chunks of a file travel beside this, where not all do. */
+  readonly segment?: FileSegment;
+  /** Left out where the entry is the reading's own digest. */
+  readonly batch?: Omit<BatchHeader, "root" | "schema"> & { readonly proof: MerkleProof };
+  /** Where the batch, or the reading, stands in a log; the siblings go up to the peak that covered it when the bundle was made. */
   readonly entry: {
     readonly publisher: string;
     readonly index: bigint;
     readonly time: bigint;
-    readonly size: bigint;
     readonly siblings: readonly Uint8Array[];
   };
+  /** What makes the bundle stand by a trusted block alone. The siblings are then those of its block. */
+  readonly state?: StateProof;
 }
 
+/** A run of a file's chunks, with what leads from them to the file's root. */
+export interface FileSegment {
+  /** The first chunk, counted from 0. */
+  readonly first: bigint;
+  readonly count: bigint;
+  /** See {@link MerkleTree.proveMany}. */
+  readonly siblings: readonly Uint8Array[];
+}
+
+/** Evidence of a reading that came by a gateway. */
+export type BatchedEvidence = Evidence & Required<Pick<Evidence, "batch">>;
+
 /** Writes evidence as one JSON text. */
-export function writeEvidence({ domain, anchor, key, reading, content, batch, entry }: Evidence): string {
+export function writeEvidence(evidence: Evidence): string {
+  const { domain, anchor, key, reading, content, segment, batch, entry, state } = evidence;
   const text = (value: bigint): string => value.toString();
   return JSON.stringify({
     format: "iotchain-evidence/2",
@@ -119,20 +156,25 @@ export function writeEvidence({ domain, anchor, key, reading, content, batch, en
       signature: toHex(reading.signature),
     },
     ...(content && { content: contentJson(content) }),
-    batch: {
-      count: text(batch.count),
-      first: text(batch.first),
-      last: text(batch.last),
-      path: text(batch.proof.path),
-      siblings: batch.proof.siblings.map(toHex),
-    },
+    ...(segment && {
+      segment: { first: text(segment.first), count: text(segment.count), siblings: segment.siblings.map(toHex) },
+    }),
+    ...(batch && {
+      batch: {
+        count: text(batch.count),
+        first: text(batch.first),
+        last: text(batch.last),
+        path: text(batch.proof.path),
+        siblings: batch.proof.siblings.map(toHex),
+      },
+    }),
     entry: {
       publisher: entry.publisher,
       index: text(entry.index),
       time: text(entry.time),
-      size: text(entry.size),
       siblings: entry.siblings.map(toHex),
     },
+    ...(state && { state: { header: toHex(state.header), nodes: state.nodes.map(toHex) } }),
   });
 }
 
@@ -165,21 +207,27 @@ export function readEvidence(json: string): Evidence {
       "Pass one reading's bundle.",
     );
   }
-  const { chainId, registry, anchor, key, reading, content, batch, entry } = parseBundle(json);
+  const { chainId, registry, anchor, key, reading, content, segment, batch, entry, state } = parseBundle(json);
   return {
     domain: { chainId, registry },
     anchor,
     key: { ...key, id: deviceIdOf(key.material) },
     reading: { ...reading, device: reading.device as DeviceId },
     ...(content && { content }),
-    batch: {
-      count: batch.count,
-      first: batch.first,
-      last: batch.last,
-      proof: { path: batch.path, siblings: batch.siblings },
-    },
+    ...(segment && { segment }),
+    ...(batch && { batch: batchOf(batch) }),
     entry,
+    ...(state && { state }),
   };
+}
+
+function batchOf({ path, siblings: above, ...times }: NonNullable<z.output<typeof Bundle>["batch"]>) {
+  return { ...times, proof: { path, siblings: above } };
+}
+
+/** The JSON Schema of a bundle, `docs/evidence.schema.json`. */
+export function evidenceJsonSchema(): object {
+  return { title: "Evidence of a reading, iotchain-evidence/2", ...z.toJSONSchema(Bundle, { io: "input" }) };
 }
 
 function parseBundle(json: string): z.output<typeof Bundle> {
@@ -192,7 +240,12 @@ function parseBundle(json: string): z.output<typeof Bundle> {
     throw malformed("The bundle is not JSON.", cause);
   }
   const result = Bundle.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    // No value has spaces or escapes, so this tells a text in which a name stands twice: readers would differ about it.
+    const compact = JSON.stringify(value);
+    if (compact === json || compact === json.replace(/[ \t\r\n]/g, "")) return result.data;
+    throw malformed("The bundle says something twice, or in another spelling.");
+  }
   const issue = result.error.issues[0];
   throw malformed(`The bundle's ${issue?.path.join(".") || "top"} is wrong: ${issue?.message ?? "unknown"}.`);
 }

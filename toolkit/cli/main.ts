@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { IotchainError } from "../errors.js";
-import { deploy, replayFile, verifyFile } from "./commands.js";
+import { attachFile, verifyFile } from "./evidence.js";
 
 /** What a signal leaves as exit code, as shells have it. */
 const INTERRUPTED = 130;
@@ -19,24 +19,41 @@ function program(): Command {
       "a node to play on; without it an embedded EVM. The operator's key is read from ITC_OPERATOR_KEY",
     )
     .option("--seed <number>", "instead of the scenario's own", wholeNumber)
-    .action(replayFile);
+    .action(async (file, options) => (await heavy()).replayFile(file, options));
   itc
     .command("verify")
-    .description("check one reading with its evidence and a node")
-    .argument("<bundle>", "a file of evidence")
-    .requiredOption("--rpc <url>", "any node of the chain that the bundle names")
+    .description("check one reading by its evidence, with a node or with the hash of a block alone")
+    .argument("[file]", "what the reading is about, where that is a file")
+    .requiredOption("--evidence <bundle>", "a file of evidence")
+    .option("--rpc <url>", "any node of the chain that the bundle names; it is believed")
+    .option("--trust <hash>", "a block that you know to be on the chain; the bundle needs a state proof")
+    .option("--headers <file>", "headers from the trusted block down to the bundle's, as hex, one a line")
     .option(
       "--deployments <folder>",
       "addresses that itc deploy has left; without it the bundle's own are taken and shown",
     )
+    .option("--json", "print the findings as JSON")
     .action(verifyFile);
+  itc
+    .command("attach")
+    .description("add a state proof to a bundle, so that it can be checked without a node")
+    .argument("<bundle>", "a file of evidence, which is replaced")
+    .requiredOption("--rpc <url>", "a node that has the state; most keep that of the last 128 blocks")
+    .option("--block <number>", "the block to prove it by (default: the entry's own, else the latest)", wholeNumber)
+    .option("--headers <file>", "also write the headers down from the latest final block, to check the links by")
+    .action(attachFile);
   itc
     .command("deploy")
     .description("deploy all contracts, or go on where an earlier run stopped; the key is read from ITC_OPERATOR_KEY")
     .requiredOption("--rpc <url>", "the node")
     .option("--out <folder>", "where addresses and ABIs go, by chain id", "deployments")
-    .action(deploy);
+    .action(async (options) => (await heavy()).deploy(options));
   return itc;
+}
+
+/** What brings an EVM along: who only checks evidence needs none, and doesn't wait for it. */
+function heavy(): Promise<typeof import("./commands.js")> {
+  return import("./commands.js");
 }
 
 function wholeNumber(text: string): number {

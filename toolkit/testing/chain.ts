@@ -146,6 +146,22 @@ export class Chain {
     return this.submit(serialized, what);
   }
 
+  /** The node for a component that signs and sends for an account by itself: what it sends is mined and counted as the harness's own. */
+  nodeFor(account: Account, what: string): Eip1193Provider {
+    return {
+      request: async (asked) => {
+        if (asked.method !== "eth_sendRawTransaction" || !Array.isArray(asked.params))
+          return this.provider.request(asked);
+        const { to, data } = Transaction.from(String(asked.params[0]));
+        const call = { to: to ?? "", data, what };
+        const hash = await this.sendRaw(String(asked.params[0]), what);
+        account.nonce = undefined;
+        this.onReceipt(await this.receiptOf(hash, call), call);
+        return hash;
+      },
+    };
+  }
+
   /** One that the node has is not paid twice: it answers that it knows it. */
   private async submit(serialized: string, what: string): Promise<string> {
     try {

@@ -34,9 +34,17 @@ export class VirtualDevice {
 
   /** Measures, and signs with the next sequence number. */
   measure(digests: Digests, schema: Uint8Array, time: bigint, value: bigint): Measured {
-    const sequence = this.sequence++;
-    const measurement = { value, salt: saltOf(this.saltSecret, sequence) };
-    const reading = signReading(this.key, digests, { sequence, time, schema, content: contentOf(measurement) });
-    return { reading, measurement };
+    const measurement = { value, salt: this.nextSalt };
+    return { reading: this.say(digests, schema, time, contentOf(measurement)), measurement };
+  }
+
+  /** The salt of its next reading. */
+  get nextSalt(): Uint8Array {
+    return saltOf(this.saltSecret, this.sequence);
+  }
+
+  /** Signs a content hash with the next sequence number. */
+  say(digests: Digests, schema: Uint8Array, time: bigint, content: Uint8Array): SignedReading {
+    return signReading(this.key, digests, { sequence: this.sequence++, time, schema, content });
   }
 }

@@ -1,9 +1,9 @@
 import { ZeroHash } from "ethers";
+import { batchRootFrom, entryOf } from "../anchoring/batches.js";
 import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
-import { toHex } from "../internal/bytes.js";
-import { leafHash, verify } from "../internal/merkle.js";
+import { fromHex, toHex } from "../internal/bytes.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
@@ -135,12 +135,13 @@ function logsGrow(): Invariant {
       "Each log is the log of before with entries added: same root as a log that can only append, never shorter.",
     async check(world) {
       const { anchor } = world.contracts;
-      for (const [name, { account, range }] of world.gateways) {
+      for (const [name, { account, gateway }] of world.gateways) {
         const [size] = await anchor.headOf(account.address);
         const root = await anchor.rootOf(account.address);
-        const grew = size >= (seen.get(name) ?? 0n) && size === BigInt(range.size);
+        const expected = gateway.log();
+        const grew = size >= (seen.get(name) ?? 0n) && size === expected.size;
         seen.set(name, size);
-        if (!grew || root !== toHex(range.root ?? new Uint8Array(32))) {
+        if (!grew || root !== toHex(expected.root)) {
           return { checked: 1, failure: `the log of ${name} has ${size} entries and root ${root}` };
         }
       }
@@ -151,14 +152,14 @@ function logsGrow(): Invariant {
 
 /** Its memory is how many readings it has looked at: what has verified stays so while logs only grow. */
 function readingsVerify(): Invariant {
-  let done = 0;
+  const done = new Set<object>();
   return {
     name: "Each anchored reading verifies",
     description:
       "Every reading is signed by its device, is in its batch, and its batch is under a peak that the contract holds.",
     async check(world) {
-      const fresh = world.anchored.slice(done);
-      done = world.anchored.length;
+      const fresh = [...world.anchored, ...world.recordings].filter((one) => !done.has(one));
+      for (const one of fresh) done.add(one);
       const peaks = new Map<string, Promise<string>>();
       for (const anchored of fresh) {
         const failure = await failureOf(world, anchored, peaks);
@@ -279,28 +280,21 @@ function coversPaidOnce(): Invariant {
 
 async function failureOf(
   world: World,
-  anchored: Anchored,
+  anchored: Pick<Anchored, "reading" | "member" | "gateway">,
   peaks: Map<string, Promise<string>>,
 ): Promise<string | undefined> {
-  const { reading, member, batch, place, gateway, index, time } = anchored;
+  const { reading, member, gateway } = anchored;
   const where = `reading ${reading.sequence} of ${reading.device}`;
   if (!isAuthentic(reading, member.device.key, world.digests)) return `${where} is not signed by its device`;
-  const leaf = leafHash(world.digests.reading(reading));
-  if (!verify(batch.header.root, leaf, batch.prove(place))) return `${where} is not in its batch`;
-  const { address } = gateway.account;
-  const height = peakHeight(BigInt(index), BigInt(gateway.range.size));
-  const key = `${address}:${height}`;
-  const { anchor } = world.contracts;
-  const peak = peaks.get(key) ?? anchor.peakOf(address, height);
+  const { batch, entry } = gateway.evidenceOf(reading.device, reading.sequence);
+  const root = batchRootFrom(world.digests.reading(reading), batch.proof);
+  const leaf = entryLeaf(entryOf({ ...batch, root, schema: reading.schema }), entry.time);
+  const height = peakHeight(entry.index, gateway.log().size);
+  const key = `${entry.publisher}:${height}`;
+  const peak = peaks.get(key) ?? world.contracts.anchor.peakOf(entry.publisher, height);
   peaks.set(key, peak);
-  const entry = entryLeaf(batch.entry, time);
-  const proved = provesEntry(
-    Buffer.from((await peak).slice(2), "hex"),
-    BigInt(index),
-    entry,
-    gateway.range.prove(index),
-  );
-  return proved ? undefined : `${where}: its batch is not in the log of ${address}`;
+  const proved = provesEntry(fromHex(await peak), entry.index, leaf, entry.siblings);
+  return proved ? undefined : `${where}: it is not in the log of ${entry.publisher}`;
 }
 
 function balanceOf(world: World, account: string): Promise<bigint> {

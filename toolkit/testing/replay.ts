@@ -7,6 +7,7 @@ import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
 import { record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
+import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
 import { claim, finalise, propose, publish, request, roll, wait } from "./steps-money.js";
 import {
@@ -76,6 +77,11 @@ const HANDLERS: Handlers = {
   cover,
   stream,
   "give-back": giveBack,
+  film,
+  "grant-key": grantKey,
+  "revoke-key": revokeKey,
+  inspect,
+  unseal,
 };
 
 /**
@@ -106,7 +112,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
       await checkAll(list, records, world);
       const broken = records.find(({ holds }) => !holds);
       if (broken) throw new BrokenInvariant(broken);
-      if (step.do === "verify") requireProof(world);
+      if (step.do === "verify" || step.do === "inspect") requireProof(world);
       listener.done(note);
     } catch (error) {
       failure = { step: name, ...describe(error) };

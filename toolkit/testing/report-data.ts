@@ -43,7 +43,7 @@ export async function reportOf(
     chain: { id: Number(chain.id), name: chainName, blocks: await chain.blockNumber().catch(() => 0) },
     totals: {
       devices: world.memberCount(),
-      readings: world.anchored.length,
+      readings: world.anchored.length + world.recordings.length,
       batches: ledger.byOperation.get("append a batch")?.transactions ?? 0,
       transactions: ledger.total.transactions,
       gasUsed: Number(ledger.total.gasUsed),
@@ -105,7 +105,7 @@ function dataOf(world: World): ReportData {
   const series: ReportSeries[] = [];
   for (const [name, fleets] of bySource) {
     const source = fleets[0]?.source;
-    if (!source) continue;
+    if (!source || name === undefined) continue;
     const members = fleets.flatMap((fleet) => fleet.members);
     const readings = members.flatMap((member) => member.series.readings);
     const times = readings.map(({ time }) => Number(time));

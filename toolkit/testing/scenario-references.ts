@@ -1,4 +1,4 @@
-import type { ActorKind, Scenario, Step } from "./scenario-schema.js";
+import type { ActorKind, Fleet, Scenario, Step } from "./scenario-schema.js";
 
 /** A name that leads nowhere, or to the wrong kind of thing. */
 export interface ReferenceProblem {
@@ -64,12 +64,23 @@ function fleetProblems(scenario: Scenario): ReferenceProblem[] {
   return Object.entries(scenario.fleets).flatMap(([name, fleet]) => {
     const path = ["fleets", name];
     return [
-      ...missing(fleet.source, scenario.sources, "source", [...path, "source"]),
+      ...fleetSource(scenario, fleet, path),
       ...wrongActor(scenario, fleet.issuer, ["issuer"], [...path, "issuer"]),
       ...wrongActor(scenario, fleet.owner, ["owner"], [...path, "owner"]),
       ...wrongActor(scenario, fleet.gateway, ["gateway"], [...path, "gateway"]),
     ];
   });
+}
+
+/** What a fleet measures; cameras have no source, and say how many they are. */
+function fleetSource(
+  { sources }: Scenario,
+  { source, count, from }: Fleet,
+  path: readonly PropertyKey[],
+): ReferenceProblem[] {
+  if (source !== undefined) return missing(source, sources, "source", [...path, "source"]);
+  if (count !== undefined && from === undefined) return [];
+  return [{ path, message: "a fleet without a source, expected its count and no from" }];
 }
 
 /** Follows the steps in order and remembers what they have made. */
@@ -131,7 +142,12 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
   if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
   if (step.do === "request") check("company", step.company, ["company"]);
   problems.push(...makerReferences(scenario, step, path));
-  if (step.do === "verify" || step.do === "trace") check("by", step.by, ["verifier"]);
+  if (step.do === "grant-key" || step.do === "revoke-key") {
+    const [key, name] = step.do === "grant-key" ? ["to", step.to] : ["of", step.of];
+    problems.push(...missing(name, scenario.actors, "actor", [...path, key]));
+  }
+  if (step.do === "unseal") problems.push(...missing(step.by, scenario.actors, "actor", [...path, "by"]));
+  else if (step.do === "verify" || step.do === "trace" || step.do === "inspect") check("by", step.by, ["verifier"]);
   else if (step.do === "replace" || step.do === "commission" || step.do === "counterfeit") return problems;
   else if ("by" in step && step.by !== undefined)
     check("by", step.by, ["aggregator", "company", "gateway", "operator"]);

@@ -67,7 +67,8 @@ const Source = z.strictObject({
 });
 
 const Fleet = z.strictObject({
-  source: name,
+  /** Left out for cameras: `film` makes what they record. Such a fleet says its count. */
+  source: name.optional(),
   issuer: name,
   key: z.enum(["secp256k1", "p256"]),
   owner: name,
@@ -102,7 +103,8 @@ const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shap
 
 const VERBS =
   "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify, " +
-  "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back";
+  "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
+  "film, grant-key, revoke-key, inspect, unseal";
 const Step = z.discriminatedUnion(
   "do",
   [
@@ -181,6 +183,19 @@ const Step = z.discriminatedUnion(
     }),
     step("stream", { feed: name, batch: positive.max(65_536) }),
     step("give-back", { cover: name }),
+    step("film", {
+      fleets: names,
+      /** Of each camera. */
+      recordings: positive.max(100),
+      /** Of each recording. */
+      bytes: positive.max(2 ** 30),
+      /** Whether they are encrypted for those who hold a grant. */
+      sealed: z.boolean().default(false),
+    }),
+    step("grant-key", { fleets: names, to: name, for: duration }),
+    step("revoke-key", { fleets: names, of: name }),
+    step("inspect", { by: name }),
+    step("unseal", { by: name }),
   ],
   {
     error: `expected one of ${VERBS}`,

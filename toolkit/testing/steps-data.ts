@@ -1,20 +1,13 @@
-import type { Batch } from "../anchoring/batches.js";
 import { writeEvidence } from "../anchoring/evidence.js";
 import { Gateway } from "../anchoring/gateway.js";
-import { entryLeaf } from "../anchoring/mountain-range.js";
 import { verifyEvidence } from "../anchoring/verify.js";
-import { toHex } from "../internal/bytes.js";
-import type { Receipt } from "./chain.js";
+import { deviceKey } from "../identity/keys.js";
+import { fromHex, toHex } from "../internal/bytes.js";
+import type { Account } from "./chain.js";
 import type { Measured } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import type { StepOf } from "./scenario-schema.js";
-import type { Anchored, FleetState, GatewayState, Member, World } from "./world.js";
-
-/** A reading on its way into a log. */
-interface Sent extends Measured {
-  readonly fleet: FleetState;
-  readonly member: Member;
-}
+import type { Anchored, FleetState, Member, World } from "./world.js";
 
 /** What else happens to a reading as soon as it is signed. */
 type WhenMeasured = (member: Member, measured: Measured) => Promise<void>;
@@ -37,7 +30,7 @@ export async function recordFleets(
   let batches = 0;
   for (const name of new Set(fleets.map(({ spec }) => spec.gateway))) {
     const served = fleets.filter(({ spec }) => spec.gateway === name);
-    batches += await serve(world, world.gateway(name), served, capacity, each);
+    batches += await serve(world, world.gateway(name).gateway, served, capacity, each);
   }
   return batches;
 }
@@ -46,7 +39,7 @@ export async function recordFleets(
 export async function verify(world: World, step: StepOf<"verify">): Promise<string> {
   const { verification } = world;
   for (const anchored of sample(world, step.sample)) {
-    const bundle = evidenceOf(world, anchored);
+    const bundle = evidenceOf(anchored);
     const { DeviceRegistry: registry, DataAnchor: logs } = world.addresses;
     const { holds, findings } = await verifyEvidence(bundle, world.chain.reader, { registry, anchor: logs });
     verification.sampled += 1;
@@ -66,49 +59,61 @@ export async function verify(world: World, step: StepOf<"verify">): Promise<stri
   return `${verification.verified} of ${verification.sampled} proved from bundle and node alone`;
 }
 
-/** The bundle that proves a reading. */
-export function evidenceOf(world: World, anchored: Anchored): string {
-  const { reading, measurement, member, gateway, batch, place, index, time } = anchored;
-  const { count, first, last } = batch.header;
-  return writeEvidence({
-    domain: { chainId: world.chain.id, registry: world.addresses.DeviceRegistry },
-    anchor: world.addresses.DataAnchor,
-    key: member.device.key,
-    reading,
-    content: { kind: "scalar", ...measurement },
-    batch: { count, first, last, proof: batch.prove(place) },
-    entry: {
-      publisher: gateway.account.address,
-      index: BigInt(index),
-      time,
-      size: BigInt(gateway.range.size),
-      siblings: gateway.range.prove(index),
-    },
+/** The bundle that proves a reading, with what it says. */
+export function evidenceOf({ gateway, reading, measurement }: Anchored): string {
+  const evidence = gateway.evidenceOf(reading.device, reading.sequence);
+  return writeEvidence({ ...evidence, content: { kind: "scalar", ...measurement } });
+}
+
+/** A gateway that works for one account on the harness's chain. Replays have old data, and wait for nothing. */
+export function openGateway(world: World, account: Account): Promise<Gateway> {
+  const { DeviceRegistry: registry, DataAnchor: anchor } = world.addresses;
+  return Gateway.open({
+    file: ":memory:",
+    publisher: deviceKey("secp256k1", fromHex(account.wallet.privateKey)),
+    node: world.chain.nodeFor(account, "append a batch"),
+    chainId: world.chain.id,
+    registry,
+    anchor,
+    fees: { ceiling: FEE_CEILING },
+    batch: { bytes: Number.MAX_SAFE_INTEGER, seconds: DAY },
+    intake: { behind: AGES, ahead: AGES },
+    confirmations: 0n,
+    poll: 1,
+    patience: 600_000,
   });
 }
 
+const DAY = 86_400n;
+const AGES = 1n << 40n;
+const FEE_CEILING = 10n ** 13n;
+
 async function serve(
   world: World,
-  state: GatewayState,
+  gateway: Gateway,
   fleets: readonly FleetState[],
   capacity: number,
   each?: WhenMeasured,
 ): Promise<number> {
-  const gateway = new Gateway(world.digests, capacity);
   const due = fleets.flatMap((fleet) => fleet.members.flatMap((member) => scheduleOf(fleet, member)));
   for (const { member } of due) gateway.admit(member.device.key, member.device.nextSequence);
   due.sort((a, b) => Number(a.time - b.time));
-  const sent = new Map<string, Sent>();
+  // By schema, as they get into batches: whoever proves them in this order has each batch at hand.
+  const sent = new Map<string, Anchored[]>();
   for (const { fleet, member, time, value } of due) {
     const measured = member.device.measure(world.digests, fleet.schema, time, value);
     gateway.receive(measured.reading);
-    sent.set(keyOf(measured.reading), { ...measured, fleet, member });
+    const schema = toHex(fleet.schema);
+    const others = sent.get(schema) ?? [];
+    others.push({ ...measured, fleet, member, gateway });
+    sent.set(schema, others);
     await each?.(member, measured);
     world.tick(1);
   }
-  const batches = gateway.seal();
-  for (const batch of batches) await anchor(world, state, batch, sent);
-  return batches.length;
+  const before = gateway.status().batches.sealed;
+  await gateway.flush(capacity);
+  for (const anchored of sent.values()) world.anchored.push(...anchored);
+  return Number(gateway.status().batches.sealed - before);
 }
 
 function scheduleOf(
@@ -116,31 +121,6 @@ function scheduleOf(
   member: Member,
 ): { fleet: FleetState; member: Member; time: bigint; value: bigint }[] {
   return member.series.readings.map(({ time, value }) => ({ fleet, member, time, value }));
-}
-
-async function anchor(
-  world: World,
-  gateway: GatewayState,
-  batch: Batch,
-  sent: ReadonlyMap<string, Sent>,
-): Promise<void> {
-  const index = gateway.range.size;
-  const { account } = gateway;
-  const args = [account.address, index, toHex(batch.entry)];
-  const time = timeOf(world, await world.send(account, "DataAnchor", "append", args, "append a batch"));
-  gateway.range.append(entryLeaf(batch.entry, time));
-  batch.readings.forEach((reading, place) => {
-    const found = sent.get(keyOf(reading));
-    if (found) world.anchored.push({ ...found, gateway, batch, place, index, time });
-  });
-}
-
-function timeOf(world: World, receipt: Receipt): bigint {
-  const contract = world.interfaceOf("DataAnchor");
-  const log = receipt.logs
-    .map(({ topics, data }) => contract.parseLog({ topics: [...topics], data }))
-    .find((found) => found);
-  return BigInt(log?.args.time ?? 0);
 }
 
 /** A sample that the seed fixes, none twice. */
@@ -152,8 +132,4 @@ function sample(world: World, size: number): Anchored[] {
     chosen.push(...left.splice(place, 1));
   }
   return chosen;
-}
-
-function keyOf({ device, sequence }: { device: string; sequence: bigint }): string {
-  return `${device}:${sequence}`;
 }

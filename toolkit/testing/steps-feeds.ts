@@ -5,7 +5,7 @@ import { type DeviceId, signerOf } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import type { Measured } from "./devices.js";
 import { count } from "./report-format.js";
-import type { StepOf } from "./scenario-schema.js";
+import type { Source, StepOf } from "./scenario-schema.js";
 import { fixedPoint } from "./sources.js";
 import { recordFleets } from "./steps-data.js";
 import { type CoverState, type FeedState, type FleetState, type Member, ReplayError, type World } from "./world.js";
@@ -134,9 +134,10 @@ async function settle(
   }
 }
 
-function oneMeaning(fleets: readonly FleetState[]): FleetState {
+function oneMeaning(fleets: readonly FleetState[]): FleetState & { readonly source: Source } {
   const [first, ...others] = fleets;
-  if (first && others.every(({ schema }) => sameBytes(schema, first.schema))) return first;
+  const same = first && others.every(({ schema }) => sameBytes(schema, first.schema));
+  if (same && first.source) return { ...first, source: first.source };
   const what = "The fleets of a feed measure different things.";
   throw new ReplayError("ITC_REPLAY_FEED", what, "Name fleets whose sources have one quantity, unit and scale.");
 }

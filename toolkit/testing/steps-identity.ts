@@ -1,14 +1,15 @@
 import { deployAll } from "../../deploy/index.js";
 import { purposeOf } from "../analytics/requests.js";
-import { MountainRange } from "../anchoring/mountain-range.js";
+import { FILE_SCHEMA } from "../anchoring/files.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
 import { LotTree } from "../identity/lots.js";
 import { toHex } from "../internal/bytes.js";
 import { VirtualDevice } from "./devices.js";
 import { deployTarget, GAS_MONEY } from "./fixture.js";
-import type { StepOf } from "./scenario-schema.js";
-import { loadSource } from "./sources.js";
+import type { Fleet, StepOf } from "./scenario-schema.js";
+import { type DeviceSeries, loadSource } from "./sources.js";
+import { openGateway } from "./steps-data.js";
 import { type FleetState, type Member, ReplayError, type World } from "./world.js";
 
 /** Seconds for which a device's wish to be activated counts. */
@@ -58,10 +59,8 @@ export async function enrol(world: World, step: StepOf<"enrol">): Promise<string
     const fleet = await makeFleet(world, name);
     world.fleets.set(name, fleet);
     if (!world.gateways.has(fleet.spec.gateway)) {
-      world.gateways.set(fleet.spec.gateway, {
-        account: world.account(fleet.spec.gateway),
-        range: new MountainRange(),
-      });
+      const account = world.account(fleet.spec.gateway);
+      world.gateways.set(fleet.spec.gateway, { account, gateway: await openGateway(world, account) });
     }
     const issuer = world.account(fleet.spec.issuer);
     const { DeviceRegistry } = world.addresses;
@@ -114,13 +113,13 @@ async function activateOne(world: World, fleet: FleetState, { device, owner }: M
 async function makeFleet(world: World, name: string): Promise<FleetState> {
   const { scenario, file } = world;
   const spec = scenario.fleets[name];
-  const source = spec && scenario.sources[spec.source];
-  if (!spec || !source)
+  const source = spec?.source === undefined ? undefined : scenario.sources[spec.source];
+  if (!spec || (spec.source !== undefined && !source))
     throw new ReplayError("ITC_REPLAY_FLEET", `There is no fleet ${name}.`, "Add it to the scenario.");
-  const all = await loadSource(spec.source, source, file);
+  const all = source && spec.source ? await loadSource(spec.source, source, file) : camerasOf(spec);
   const series = all.slice(spec.from ?? 0, spec.count === undefined ? undefined : (spec.from ?? 0) + spec.count);
   if (series.length === 0 || (spec.count !== undefined && series.length < spec.count)) {
-    const what = `Fleet ${name} wants ${spec.count ?? "some"} devices from ${spec.from ?? 0} on; source ${spec.source} has ${all.length}.`;
+    const what = `Fleet ${name} wants ${spec.count ?? "some"} devices from ${spec.from ?? 0} on; source ${spec.source ?? "none"} has ${all.length}.`;
     throw new ReplayError("ITC_REPLAY_FLEET", what, "Shorten the slice.");
   }
   const owners = world.accountsOf(spec.owner);
@@ -131,5 +130,10 @@ async function makeFleet(world: World, name: string): Promise<FleetState> {
     return { device: new VirtualDevice(spec.key, scenario.seed, `${name}:${one.key}`), series: one, owner };
   });
   const lot = new LotTree(members.map(({ device }) => device.key));
-  return { name, spec, source, schema: schemaIdOf(source), lot, members };
+  return { name, spec, source, schema: source ? schemaIdOf(source) : FILE_SCHEMA, lot, members };
+}
+
+/** Devices that measure nothing, named by their numbers. */
+function camerasOf({ count = 0 }: Fleet): DeviceSeries[] {
+  return Array.from({ length: count }, (_, k) => ({ key: `camera-${k + 1}`, readings: [] }));
 }

@@ -2,9 +2,13 @@ import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
 import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
-import type { Batch } from "../anchoring/batches.js";
+import type { FileContent, SealedContent } from "../anchoring/contents.js";
 import type { FeedRound } from "../anchoring/feeds.js";
-import type { MountainRange } from "../anchoring/mountain-range.js";
+import type { HashedFile } from "../anchoring/files.js";
+import type { Gateway } from "../anchoring/gateway.js";
+import { GrantBook } from "../anchoring/grants.js";
+import type { SealedJwe } from "../anchoring/jwe.js";
+import type { SignedReading } from "../anchoring/readings.js";
 import * as bindings from "../contracts.js";
 import { IotchainError } from "../errors.js";
 import { Digests } from "../identity/digests.js";
@@ -33,27 +37,46 @@ export interface Member {
 export interface FleetState {
   readonly name: string;
   readonly spec: Fleet;
-  readonly source: Source;
+  /** Cameras have none. */
+  readonly source: Source | undefined;
   readonly schema: Uint8Array;
   readonly lot: LotTree;
   readonly members: readonly Member[];
 }
 
-/** A gateway and its log as it should be on the chain. */
+/** A gateway and who pays for its gas. */
 export interface GatewayState {
   readonly account: Account;
-  readonly range: MountainRange;
+  readonly gateway: Gateway;
 }
 
-/** A reading in a log, with all that proves it. */
+/** A reading in a log; its gateway has what proves it. */
 export interface Anchored extends Measured {
   readonly fleet: FleetState;
   readonly member: Member;
-  readonly gateway: GatewayState;
-  readonly batch: Batch;
-  readonly place: number;
-  readonly index: number;
-  readonly time: bigint;
+  readonly gateway: Gateway;
+}
+
+/** A recording that a camera has signed; `bytes` gives it as often as it is asked for. */
+export interface Recorded {
+  readonly reading: SignedReading;
+  readonly content: FileContent | SealedContent;
+  readonly member: Member;
+  readonly gateway: Gateway;
+  readonly bytes: () => Iterable<Uint8Array>;
+  /** Of one that isn't sealed: what proves its segments. */
+  readonly file?: HashedFile;
+  /** Of one that is: its ciphertext, and the actors who should be able to read it. */
+  readonly sealed?: { readonly jwe: SealedJwe; readonly readers: readonly string[] };
+}
+
+/** What the owners have said about who may read a device's sealed recordings. */
+export interface GrantState {
+  readonly book: GrantBook;
+  /** How many messages each device's owner has signed. */
+  readonly numbers: Map<DeviceId, bigint>;
+  /** A model of the book: until when each actor may read, by device. */
+  readonly until: Map<DeviceId, Map<string, bigint>>;
 }
 
 /** A request and what became of it. */
@@ -147,6 +170,7 @@ export class World {
   readonly gateways = new Map<string, GatewayState>();
   readonly activated: Member[] = [];
   readonly anchored: Anchored[] = [];
+  readonly recordings: Recorded[] = [];
   readonly requests = new Map<string, RequestState>();
   readonly feeds = new Map<string, FeedState>();
   readonly covers = new Map<string, CoverState>();
@@ -160,6 +184,7 @@ export class World {
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */
   proposedEarnings: ReadonlyMap<string, bigint> | undefined;
+  private granted: GrantState | undefined;
   private deployed: { addresses: Addresses; digests: Digests; contracts: Contracts } | undefined;
 
   constructor(
@@ -252,6 +277,12 @@ export class World {
 
   cover(name: string): CoverState {
     return this.require(this.covers.get(name));
+  }
+
+  get grants(): GrantState {
+    const domain = { chainId: this.chain.id, registry: this.addresses.DeviceRegistry };
+    const book = () => new GrantBook(this.chain.reader, domain);
+    return (this.granted ??= { book: book(), numbers: new Map(), until: new Map() });
   }
 
   /** How many devices there are in all fleets. */

@@ -208,6 +208,11 @@ describe("Cover of a band", () => {
       await anyone().settle(1, 2);
     });
 
+    it("pays for the first second of the period", async () => {
+      await chain().push(feed, sensor, { sequence: 1n, time: start, value: HIGH + 1n });
+      await expect(anyone().settle(1, 1)).to.emit(covers(), "CoverPaid").withArgs(1, 1, HIGH + 1n, start);
+    });
+
     it("refuses a value from after the period beside one of before its end", async () => {
       const [first, second] = [sensor, keyOf("cold too")] as const;
       const pair = await chain().create([first, second], { quorum: 1 });

@@ -26,6 +26,7 @@ export * from "./anchoring/headers.js";
 export * from "./anchoring/jwe.js";
 export * from "./anchoring/log-reader.js";
 export * from "./anchoring/mountain-range.js";
+export { onChain, type ReadingFields, type ReadingPlace } from "./anchoring/on-chain.js";
 export * from "./anchoring/payload-check.js";
 export * from "./anchoring/readings.js";
 export * from "./anchoring/sealing.js";

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
 import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
 import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
+import { onChain } from "../../toolkit/anchoring/on-chain.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
@@ -53,6 +54,20 @@ describe("Evidence of a reading", () => {
       ["chain", "contracts", "signature", "content", "device", "maker", "log", "time"].map((what) => [what, true]),
     );
     expect(holds).to.equal(true);
+  });
+
+  it("holds on chain in one call, in a batch and alone, and after the log has grown", async () => {
+    // From six entries to nine: the mountain of the sixth has become another.
+    for (let k = 0; k < 2; k++) await anchored();
+    const alone = await anchorReading(world, key, { alone: true });
+    const signer = toHex(signerOf(key, world.addresses));
+    const ask = (one: Evidence, siblings?: Uint8Array[]) =>
+      world.anchor.verifySignedReading(...onChain(one, siblings), signer, one.reading.signature);
+    const { range } = await readLog(world.ethers.provider, world.addresses.DataAnchor, gateway().address);
+    const now = range.prove(Number(evidence.entry.index));
+    expect([await ask(alone), await ask(evidence), await ask(evidence, now)]).to.deep.equal([true, false, true]);
+    const [reading, place] = onChain(alone);
+    expect(await world.anchor.verifyReading({ ...reading, sequence: 9n }, place)).to.equal(false);
   });
 
   it("holds after the log has grown", async () => {

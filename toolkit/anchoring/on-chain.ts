@@ -1,0 +1,51 @@
+import { toHex } from "../internal/bytes.js";
+import type { Evidence } from "./evidence.js";
+
+/** What `DataAnchor.verifyReading` takes of a reading: the struct `ReadingFields`. */
+export interface ReadingFields {
+  readonly device: string;
+  readonly sequence: bigint;
+  readonly time: bigint;
+  readonly schema: string;
+  readonly content: string;
+}
+
+/** Where the reading is: the struct `ReadingPlace`. Lists are mutable, as the bindings take them. */
+export interface ReadingPlace {
+  readonly publisher: string;
+  readonly index: bigint;
+  readonly entryTime: bigint;
+  readonly count: bigint;
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly path: bigint;
+  readonly batchSiblings: string[];
+  readonly logSiblings: string[];
+}
+
+/**
+ * Evidence as a contract takes it, in one call of `DataAnchor.verifyReading` or `verifySignedReading`.
+ *
+ * @param logSiblings Those of the log as it is now, where it has grown since the evidence was made: `readLog` and `MountainRange.prove`.
+ * @example
+ * const [reading, place] = onChain(readEvidence(json));
+ * await anchor.verifySignedReading(reading, place, signerOf(key, addresses), signature);
+ */
+export function onChain(
+  { reading, batch, entry }: Evidence,
+  logSiblings: readonly Uint8Array[] = entry.siblings,
+): [ReadingFields, ReadingPlace] {
+  const { device, sequence, time, schema, content } = reading;
+  const { count, first, last, proof } = batch ?? { count: 0n, first: 0n, last: 0n, proof: { path: 0n, siblings: [] } };
+  return [
+    { device, sequence, time, schema: toHex(schema), content: toHex(content) },
+    {
+      publisher: entry.publisher,
+      index: entry.index,
+      entryTime: entry.time,
+      ...{ count, first, last, path: proof.path },
+      batchSiblings: proof.siblings.map(toHex),
+      logSiblings: logSiblings.map(toHex),
+    },
+  ];
+}

@@ -210,7 +210,9 @@ describe("Cover of a band", () => {
 
     it("pays for the first second of the period", async () => {
       await chain().push(feed, sensor, { sequence: 1n, time: start, value: HIGH + 1n });
-      await expect(anyone().settle(1, 1)).to.emit(covers(), "CoverPaid").withArgs(1, 1, HIGH + 1n, start);
+      await expect(anyone().settle(1, 1))
+        .to.emit(covers(), "CoverPaid")
+        .withArgs(1, 1, HIGH + 1n, start);
     });
 
     it("refuses a value from after the period beside one of before its end", async () => {

@@ -10,12 +10,15 @@ import {FeedConfig} from "./FeedTypes.sol";
 import {IFeedFactory} from "./IFeedFactory.sol";
 
 /// @title Makes feeds
+/// @dev Keeps nothing: an address tells by itself whether it is a feed of here, and of what.
 contract FeedFactory is IFeedFactory {
     uint256 private constant MAX_SOURCES = 16;
+    /// @dev Bytes of an ERC-1167 clone before its configuration.
+    uint256 private constant CLONE_LENGTH = 45;
+    /// @dev None is needed: the configuration is in the init code, from which the address follows.
+    bytes32 private constant SALT = 0;
 
     address private immutable IMPLEMENTATION;
-
-    mapping(address feed => bool) private _isFeed;
 
     constructor(IDeviceRegistry registry, IAttestations attestations) {
         IMPLEMENTATION = address(new DeviceFeed(registry, attestations));
@@ -23,20 +26,34 @@ contract FeedFactory is IFeedFactory {
 
     /// @inheritdoc IFeedFactory
     function create(FeedConfig calldata config) external returns (address feed) {
+        // Checks
+        bytes memory args = abi.encode(config);
+        feed = _addressOf(args);
+        if (feed.code.length != 0) return feed;
         _requireUsable(config);
-        feed = Clones.cloneWithImmutableArgs(IMPLEMENTATION, abi.encode(config));
-        _isFeed[feed] = true;
+
+        // Effects
+        Clones.cloneDeterministicWithImmutableArgs(IMPLEMENTATION, args, SALT);
         emit FeedCreated(feed, msg.sender, config.schema, config.description);
     }
 
     /// @inheritdoc IFeedFactory
+    function feedOf(FeedConfig calldata config) external view returns (address) {
+        return _addressOf(abi.encode(config));
+    }
+
+    /// @inheritdoc IFeedFactory
     function isFeed(address feed) external view returns (bool) {
-        return _isFeed[feed];
+        return feed.code.length > CLONE_LENGTH && _addressOf(Clones.fetchCloneArgs(feed)) == feed;
     }
 
     /// @inheritdoc IFeedFactory
     function implementation() external view returns (address) {
         return IMPLEMENTATION;
+    }
+
+    function _addressOf(bytes memory args) private view returns (address) {
+        return Clones.predictDeterministicAddressWithImmutableArgs(IMPLEMENTATION, args, SALT);
     }
 
     function _requireUsable(FeedConfig calldata config) private pure {

@@ -12,6 +12,7 @@ contract BandCover is IBandCover {
 
     struct Cover {
         address insurer;
+        bool inForce;
         Terms terms;
     }
 
@@ -28,30 +29,49 @@ contract BandCover is IBandCover {
     /// @inheritdoc IBandCover
     function open(Terms calldata terms) external returns (uint256 id) {
         // Checks
-        require(terms.insured != address(0), BandCoverInvalidInsured(terms.insured));
+        require(terms.insured != address(0) && terms.insured != address(this), BandCoverInvalidInsured(terms.insured));
         require(terms.feed.code.length != 0, BandCoverInvalidFeed(terms.feed));
         require(terms.low <= terms.high, BandCoverInvalidBand(terms.low, terms.high));
-        // Some feeds answer with time 0 for a round that they don't have.
-        require(terms.start != 0 && terms.start <= terms.end, BandCoverInvalidPeriod(terms.start, terms.end));
+        require(
+            terms.start >= block.timestamp && terms.start <= terms.end,
+            BandCoverInvalidPeriod(terms.start, terms.end)
+        );
         require(terms.amount != 0, BandCoverInvalidAmount(terms.amount));
 
         // Effects
         id = ++_count;
-        _covers[id] = Cover(msg.sender, terms);
-        emit CoverOpened(id, msg.sender, terms.insured, terms.feed, terms.amount);
+        _covers[id] = Cover(msg.sender, false, terms);
+        emit CoverOpened(id, msg.sender, terms.insured, terms.feed, terms.amount, terms.premium);
 
         // Interactions
         TOKEN.safeTransferFrom(msg.sender, address(this), terms.amount);
     }
 
     /// @inheritdoc IBandCover
+    function accept(uint256 id) external {
+        // Checks
+        Cover memory cover = _openCover(id);
+        require(!cover.inForce, BandCoverAccepted(id));
+        require(block.timestamp <= cover.terms.start, BandCoverTooLate(id, cover.terms.start));
+
+        // Effects
+        _covers[id].inForce = true;
+        emit CoverAccepted(id, msg.sender, cover.terms.premium);
+
+        // Interactions
+        TOKEN.safeTransferFrom(msg.sender, cover.insurer, cover.terms.premium);
+    }
+
+    /// @inheritdoc IBandCover
     function settle(uint256 id, uint80 roundId) external {
         // Checks
-        Terms memory terms = _openCover(id).terms;
-        (, int256 answer, , uint256 updatedAt, ) = IAggregatorV3(terms.feed).getRoundData(roundId);
+        Cover memory cover = _openCover(id);
+        Terms memory terms = cover.terms;
+        require(cover.inForce, BandCoverNotAccepted(id));
+        (, int256 answer, uint256 startedAt, uint256 updatedAt, ) = IAggregatorV3(terms.feed).getRoundData(roundId);
         require(
-            updatedAt >= terms.start && updatedAt <= terms.end,
-            BandCoverOutsidePeriod(updatedAt, terms.start, terms.end)
+            updatedAt >= terms.start && startedAt <= terms.end,
+            BandCoverOutsidePeriod(updatedAt, startedAt, terms.start, terms.end)
         );
         require(answer < terms.low || answer > terms.high, BandCoverWithinBand(answer, terms.low, terms.high));
 
@@ -67,7 +87,8 @@ contract BandCover is IBandCover {
     function giveBack(uint256 id) external {
         // Checks
         Cover memory cover = _openCover(id);
-        uint256 until = uint256(cover.terms.end) + cover.terms.grace;
+        Terms memory terms = cover.terms;
+        uint256 until = cover.inForce ? uint256(terms.end) + terms.grace : terms.start;
         require(block.timestamp > until, BandCoverNotOver(id, until));
 
         // Effects
@@ -75,13 +96,13 @@ contract BandCover is IBandCover {
         emit CoverReturned(id);
 
         // Interactions
-        TOKEN.safeTransfer(cover.insurer, cover.terms.amount);
+        TOKEN.safeTransfer(cover.insurer, terms.amount);
     }
 
     /// @inheritdoc IBandCover
-    function coverOf(uint256 id) external view returns (address insurer, Terms memory terms) {
+    function coverOf(uint256 id) external view returns (address insurer, bool inForce, Terms memory terms) {
         Cover memory cover = _covers[id];
-        return (cover.insurer, cover.terms);
+        return (cover.insurer, cover.inForce, cover.terms);
     }
 
     function _openCover(uint256 id) private view returns (Cover memory cover) {

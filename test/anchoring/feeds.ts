@@ -277,50 +277,6 @@ describe("Values for a feed", () => {
     });
   });
 
-  describe("FeedFactory", () => {
-    it("makes feeds that anyone can tell, and that say what they are", async () => {
-      const { feeds, addresses } = chain().world;
-      const config = chain().config([device, secure], { quorum: 2 });
-      await expect(feeds.connect(chain().account(5)).create(config)).to.emit(feeds, "FeedCreated");
-      expect(await feeds.isFeed(feed)).to.equal(true);
-      expect(await feeds.isFeed(await feeds.implementation())).to.equal(false);
-      const said = await feed.config();
-      expect(said.sources).to.deep.equal([device.id, secure.id, unborn.id]);
-      expect([said.maxAge, said.gateway]).to.deep.equal([BigInt(MAX_AGE), chain().account(0).address]);
-      expect([await feed.registry(), await feed.attestations()]).to.deep.equal([
-        addresses.DeviceRegistry,
-        addresses.Attestations,
-      ]);
-    });
-
-    it("refuses a feed that could never work", async () => {
-      const { feeds } = chain().world;
-      const many = Array.from({ length: 17 }, (_, k) => keyOf(`one of many ${k}`));
-      const cases: [string, unknown[], Parameters<typeof feeds.create>[0]][] = [
-        ["FeedFactoryInvalidSourceCount", [0], chain().config([])],
-        ["FeedFactoryInvalidSourceCount", [17], chain().config(many)],
-        ["FeedFactoryRepeatedSource", [device.id], chain().config([device, secure, device])],
-        ["FeedFactoryInvalidQuorum", [0, 1], chain().config([device], { quorum: 0 })],
-        ["FeedFactoryInvalidQuorum", [3, 2], chain().config([device, secure], { quorum: 3 })],
-        ["FeedFactoryInvalidRange", [2, 1], chain().config([device], { minimum: 2n, maximum: 1n })],
-        ["FeedFactoryInvalidMaxAge", [0], chain().config([device], { maxAge: 0 })],
-        ["FeedFactoryInvalidRing", [0], chain().config([device], { ring: 0 })],
-      ];
-      for (const [error, args, config] of cases) {
-        await expect(feeds.create(config))
-          .to.be.revertedWithCustomError(feeds, error)
-          .withArgs(...args);
-      }
-    });
-
-    it("leaves the original without configuration, so that it takes nothing", async () => {
-      const { feeds, ethers, operator } = chain().world;
-      const original = DeviceFeed__factory.connect(await feeds.implementation(), operator);
-      await expect(original.push(...chain().signed(device, await fresh()))).to.revert(ethers);
-      await expect(original.config()).to.revert(ethers);
-    });
-  });
-
   describe("what consumers read", () => {
     it("has the selectors of Chainlink's AggregatorV3Interface", () => {
       const selectors = {

@@ -6,12 +6,13 @@ import { keyOf } from "../identity/fleet.js";
 
 const sensor = keyOf("cold");
 const AMOUNT = 500n * 10n ** 18n;
+const PREMIUM = 20n * 10n ** 18n;
 const [LOW, HIGH] = [200n, 800n];
 const PERIOD = 1000n;
 const GRACE = 300n;
 
 describe("Cover of a band", () => {
-  const chain = feeders([sensor]);
+  const chain = feeders([sensor, keyOf("cold too")]);
   let feed: DeviceFeed;
   let start: bigint;
   const covers = () => chain().world.covers;
@@ -27,6 +28,7 @@ describe("Cover of a band", () => {
     end: start + PERIOD,
     grace: GRACE,
     amount: AMOUNT,
+    premium: PREMIUM,
     ...changes,
   });
   const balance = (of: string) => chain().world.itc.balanceOf(of);
@@ -38,6 +40,13 @@ describe("Cover of a band", () => {
     return feed.latestRound();
   };
   const open = (changes: object = {}) => covers().connect(insurer()).open(terms(changes));
+  /** Opens a cover and has the insured put it in force. */
+  const cover = async (changes: object = {}) => {
+    const id = await covers().connect(insurer()).open.staticCall(terms(changes));
+    await open(changes);
+    await covers().connect(insured()).accept(id);
+    return id;
+  };
   const outlast = async (seconds: bigint) => {
     await chain().after(start + PERIOD + seconds - (await chain().now()));
   };
@@ -47,6 +56,8 @@ describe("Cover of a band", () => {
     feed = await chain().create([sensor], { ring: 4 });
     await itc.transfer(insurer().address, 2n * AMOUNT);
     await itc.connect(insurer()).approve(addresses.BandCover, 2n * AMOUNT);
+    await itc.transfer(insured().address, 2n * PREMIUM);
+    await itc.connect(insured()).approve(addresses.BandCover, 2n * PREMIUM);
     start = (await chain().now()) + 10n;
   });
 
@@ -54,20 +65,21 @@ describe("Cover of a band", () => {
     it("takes the amount from the sender, and keeps the terms", async () => {
       await expect(open())
         .to.emit(covers(), "CoverOpened")
-        .withArgs(1n, insurer().address, insured().address, feed.target, AMOUNT);
+        .withArgs(1n, insurer().address, insured().address, feed.target, AMOUNT, PREMIUM);
       await open({ low: -5n });
       expect(await held()).to.equal(2n * AMOUNT);
-      const [by, kept] = await covers().coverOf(2);
-      expect([by, ...kept]).to.deep.equal([insurer().address, ...Object.values(terms({ low: -5n }))]);
+      const [by, inForce, kept] = await covers().coverOf(2);
+      expect([by, inForce, ...kept]).to.deep.equal([insurer().address, false, ...Object.values(terms({ low: -5n }))]);
     });
 
     it("refuses terms that make no cover", async () => {
       const cases: [string, unknown[], object][] = [
         ["BandCoverInvalidInsured", [ZeroAddress], { insured: ZeroAddress }],
+        ["BandCoverInvalidInsured", [covers().target], { insured: covers().target }],
         ["BandCoverInvalidFeed", [insured().address], { feed: insured().address }],
         ["BandCoverInvalidBand", [3, 2], { low: 3, high: 2 }],
-        ["BandCoverInvalidPeriod", [5, 4], { start: 5, end: 4 }],
-        ["BandCoverInvalidPeriod", [0, 4], { start: 0, end: 4 }],
+        ["BandCoverInvalidPeriod", [start, start - 1n], { end: start - 1n }],
+        ["BandCoverInvalidPeriod", [0, start], { start: 0, end: start }],
         ["BandCoverInvalidAmount", [0], { amount: 0 }],
       ];
       for (const [error, args, changes] of cases) {
@@ -75,6 +87,16 @@ describe("Cover of a band", () => {
           .to.be.revertedWithCustomError(covers(), error)
           .withArgs(...args);
       }
+    });
+
+    it("refuses a period that has begun, and takes one that begins now", async () => {
+      const now = await chain().after();
+      await expect(open({ start: now - 1n }))
+        .to.be.revertedWithCustomError(covers(), "BandCoverInvalidPeriod")
+        .withArgs(now - 1n, start + PERIOD);
+      const next = await chain().after();
+      await open({ start: next });
+      expect(await chain().now()).to.equal(next);
     });
 
     it("refuses an amount that the sender hasn't approved or doesn't have", async () => {
@@ -86,9 +108,52 @@ describe("Cover of a band", () => {
     });
   });
 
+  describe("accept", () => {
+    it("pays the premium to the insurer, and puts the cover in force, whoever sends it", async () => {
+      const { itc, addresses } = chain().world;
+      await open();
+      const payer = chain().account(6);
+      await itc.transfer(payer.address, PREMIUM);
+      await itc.connect(payer).approve(addresses.BandCover, PREMIUM);
+      await expect(anyone().accept(1)).to.emit(covers(), "CoverAccepted").withArgs(1, payer.address, PREMIUM);
+      expect([await balance(insurer().address), await held()]).to.deep.equal([AMOUNT + PREMIUM, AMOUNT]);
+      expect((await covers().coverOf(1)).inForce).to.equal(true);
+    });
+
+    it("asks nothing for a premium of 0", async () => {
+      await open({ premium: 0 });
+      await anyone().accept(1);
+    });
+
+    it("refuses a cover that is in force, and one that there isn't", async () => {
+      await cover();
+      await expect(covers().connect(insured()).accept(1))
+        .to.be.revertedWithCustomError(covers(), "BandCoverAccepted")
+        .withArgs(1);
+      await expect(anyone().accept(2)).to.be.revertedWithCustomError(covers(), "BandCoverNotOpen").withArgs(2);
+    });
+
+    it("refuses after the start, and takes its second", async () => {
+      await open();
+      await open();
+      await chain().after(start - (await chain().now()));
+      await covers().connect(insured()).accept(1);
+      expect(await chain().now()).to.equal(start);
+      await expect(covers().connect(insured()).accept(2))
+        .to.be.revertedWithCustomError(covers(), "BandCoverTooLate")
+        .withArgs(2, start);
+    });
+
+    it("refuses without the premium, and leaves the cover as it was", async () => {
+      await open();
+      await expect(anyone().accept(1)).to.be.revertedWithCustomError(chain().world.itc, "ERC20InsufficientAllowance");
+      expect((await covers().coverOf(1)).inForce).to.equal(false);
+    });
+  });
+
   describe("settle", () => {
     beforeEach(async () => {
-      await open();
+      await cover();
       await chain().after(10n);
       await chain().world.networkHelpers.mine();
     });
@@ -98,7 +163,11 @@ describe("Cover of a band", () => {
         [1n, LOW - 1n],
         [2n, HIGH + 1n],
       ] as const) {
-        if (id === 2n) await open();
+        if (id === 2n) {
+          start = (await chain().now()) + 10n;
+          await cover();
+          await chain().world.networkHelpers.time.increaseTo(start);
+        }
         const round = await measure(value);
         const before = await balance(insured().address);
         await expect(anyone().settle(id, round)).to.emit(covers(), "CoverPaid");
@@ -131,12 +200,44 @@ describe("Cover of a band", () => {
       expect(early).to.be.greaterThan(start);
       await expect(anyone().settle(1, 1))
         .to.be.revertedWithCustomError(covers(), "BandCoverOutsidePeriod")
-        .withArgs(start - 1n, start, start + PERIOD);
+        .withArgs(start - 1n, early, start, start + PERIOD);
       await outlast(0n);
       await chain().push(feed, sensor, { sequence: 2n, time: start + PERIOD, value: HIGH + 1n });
       const late = await measure(HIGH + 1n);
       await expect(anyone().settle(1, late)).to.be.revertedWithCustomError(covers(), "BandCoverOutsidePeriod");
       await anyone().settle(1, 2);
+    });
+
+    it("pays for the first second of the period", async () => {
+      await chain().push(feed, sensor, { sequence: 1n, time: start, value: HIGH + 1n });
+      await expect(anyone().settle(1, 1))
+        .to.emit(covers(), "CoverPaid")
+        .withArgs(1, 1, HIGH + 1n, start);
+    });
+
+    it("refuses a value from after the period beside one of before its end", async () => {
+      const [first, second] = [sensor, keyOf("cold too")] as const;
+      const pair = await chain().create([first, second], { quorum: 1 });
+      start = (await chain().now()) + 10n;
+      const id = await cover({ feed: pair.target });
+      await outlast(-2n);
+      await chain().push(pair, first, { sequence: 1n, time: start + PERIOD - 2n, value: HIGH });
+      await outlast(5n);
+      await chain().push(pair, second, { sequence: 1n, time: start + PERIOD + 5n, value: HIGH + 2n });
+      const [round, answer, startedAt, updatedAt] = await pair.latestRoundData();
+      expect([answer, updatedAt]).to.deep.equal([HIGH + 1n, start + PERIOD - 2n]);
+      await expect(anyone().settle(id, round))
+        .to.be.revertedWithCustomError(covers(), "BandCoverOutsidePeriod")
+        .withArgs(updatedAt, startedAt, start, start + PERIOD);
+    });
+
+    it("refuses a cover whose premium wasn't paid", async () => {
+      start = (await chain().now()) + 1n;
+      await open();
+      const round = await measure(HIGH + 1n);
+      await expect(anyone().settle(2, round))
+        .to.be.revertedWithCustomError(covers(), "BandCoverNotAccepted")
+        .withArgs(2);
     });
 
     it("refuses a round that the feed doesn't keep, or never had", async () => {
@@ -151,7 +252,7 @@ describe("Cover of a band", () => {
 
     it("refuses a cover that there isn't", async () => {
       const round = await measure(HIGH + 1n);
-      for (const id of [0, 2]) {
+      for (const id of [0, 7]) {
         await expect(anyone().settle(id, round)).to.be.revertedWithCustomError(covers(), "BandCoverNotOpen");
       }
     });
@@ -159,7 +260,7 @@ describe("Cover of a band", () => {
 
   describe("giveBack", () => {
     beforeEach(async () => {
-      await open();
+      await cover();
     });
 
     it("returns the amount to the insurer after period and grace, whoever asks", async () => {
@@ -180,14 +281,23 @@ describe("Cover of a band", () => {
 
     it("needs nothing of the feed", async () => {
       const { addresses } = chain().world;
-      await open({ feed: addresses.ITC });
+      await cover({ feed: addresses.ITC });
       await expect(anyone().settle(2, 1)).to.revert(chain().world.ethers);
       await outlast(GRACE + 1n);
       await anyone().giveBack(2);
     });
 
-    it("refuses a cover that was paid, and leaves the others their money", async () => {
+    it("returns a cover without a premium as soon as it starts, and not before", async () => {
       await open();
+      await chain().after(start - (await chain().now()));
+      await expect(anyone().giveBack(2)).to.be.revertedWithCustomError(covers(), "BandCoverNotOver").withArgs(2, start);
+      await chain().after(start + 1n - (await chain().now()));
+      await anyone().giveBack(2);
+      expect(await held()).to.equal(AMOUNT);
+    });
+
+    it("refuses a cover that was paid, and leaves the others their money", async () => {
+      await cover();
       await chain().after(20n);
       await chain().world.networkHelpers.mine();
       await anyone().settle(1, await measure(LOW - 1n));

@@ -32,7 +32,7 @@ describe("replaying a cold chain", () => {
     expect([report.failure, report.verdict]).to.deep.equal([undefined, "passed"]);
     const stream = report.steps.find((step) => step.do === "stream");
     expect(stream?.note).to.equal("90 values, 30 rounds, 1 cover paid");
-    for (const name of ["Feeds agree", "Covers paid once"]) {
+    for (const name of ["Feeds agree", "Covers paid once", "Parts agree"]) {
       const found = report.invariants.find((invariant) => invariant.name === name);
       expect([name, found?.holds, (found?.checked ?? 0) >= 8]).to.deep.equal([name, true, true]);
     }

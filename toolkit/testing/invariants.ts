@@ -250,7 +250,7 @@ function coversPaidOnce(): Invariant {
   return {
     name: "Covers paid once",
     description:
-      "Each account got exactly the covers that damage was shown for, once; what is open is held, to the unit.",
+      "Each account got exactly the covers that damage was shown for, once, and each insurer its premiums; what is open is held, to the unit.",
     async check(world) {
       const covers = [...world.covers.values()];
       const { BandCover: desk } = world.addresses;
@@ -266,6 +266,12 @@ function coversPaidOnce(): Invariant {
         );
         const got = world.ledger.sent(desk, account);
         if (got !== due) return { checked: covers.length, failure: `${account} got ${got} units, ${due} were due` };
+      }
+      for (const { insured, insurer } of covers) {
+        const pair = covers.filter((one) => one.insured === insured && one.insurer === insurer);
+        const due = pair.reduce((total, { premium }) => total + premium, 0n);
+        const got = world.ledger.sent(insured, insurer.address);
+        if (got !== due) return { checked: covers.length, failure: `premiums of ${got} units paid, ${due} were due` };
       }
       return { checked: covers.length };
     },

@@ -178,6 +178,8 @@ const Step = z.discriminatedUnion(
       to: instant,
       grace: duration,
       amount: itc,
+      /** Paid by the insured at once. */
+      premium: itc,
     }),
     step("stream", { feed: name, batch: positive.max(65_536) }),
     step("give-back", { cover: name }),

@@ -1,6 +1,6 @@
 import { ZeroAddress } from "ethers";
 import { type FeedRound, medianOf, pushArguments } from "../anchoring/feeds.js";
-import { DeviceFeed__factory } from "../contracts.js";
+import { DeviceFeed__factory, FeedFactory__factory } from "../contracts.js";
 import { type DeviceId, signerOf } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import type { Measured } from "./devices.js";
@@ -31,12 +31,10 @@ export async function feed(world: World, step: StepOf<"feed">): Promise<string> 
     description: `${source.quantity}, ${source.unit}`,
   };
   const by = world.account(world.actorOfKind("operator"));
-  const receipt = await world.send(by, "FeedFactory", "create", [config], "make a feed");
-  const factory = world.interfaceOf("FeedFactory");
-  const log = receipt.logs
-    .map(({ topics, data }) => factory.parseLog({ topics: [...topics], data }))
-    .find((one) => one?.name === "FeedCreated");
-  const contract = DeviceFeed__factory.connect(String(log?.args.feed), world.chain.reader);
+  await world.send(by, "FeedFactory", "create", [config], "make a feed");
+  const { reader } = world.chain;
+  const factory = FeedFactory__factory.connect(world.addresses.FeedFactory, reader);
+  const contract = DeviceFeed__factory.connect(await factory.feedOf(config), reader);
   const quorum = step.quorum;
   const state = { name: step.feed, contract, quorum, ring: step.ring, maxAge: step["max-age"], fleets };
   world.feeds.set(step.feed, { ...state, scale: source.scale, rounds: [], latest: new Map() });
@@ -44,7 +42,7 @@ export async function feed(world: World, step: StepOf<"feed">): Promise<string> 
   return `${step.feed} of ${count(members.length, "device")}`;
 }
 
-/** An insurer opens a cover on a feed. */
+/** An insurer opens a cover on a feed, and the insured pays its premium. */
 export async function cover(world: World, step: StepOf<"cover">): Promise<string> {
   const on = world.feed(step.feed);
   const [insurer, insured] = [world.account(step.insurer), world.account(step.insured)];
@@ -59,13 +57,17 @@ export async function cover(world: World, step: StepOf<"cover">): Promise<string
     start: step.from,
     end: step.to,
     amount: step.amount,
+    premium: step.premium,
     status: "open",
   };
   await world.send(insurer, "ITC", "approve", [world.addresses.BandCover, step.amount], "approve a cover");
-  const { low, high, start, end, amount } = state;
-  const terms = [insured.address, on.contract.target, low, high, start, end, step.grace, amount];
+  const { low, high, start, end, amount, premium } = state;
+  const terms = [insured.address, on.contract.target, low, high, start, end, step.grace, amount, premium];
   await world.send(insurer, "BandCover", "open", [terms], "open a cover");
-  world.covers.set(step.cover, { ...state, id: BigInt(world.covers.size + 1) });
+  const id = BigInt(world.covers.size + 1);
+  await world.send(insured, "ITC", "approve", [world.addresses.BandCover, premium], "approve a premium");
+  await world.send(insured, "BandCover", "accept", [id], "pay a premium");
+  world.covers.set(step.cover, { ...state, id });
   return `${step.cover}: ${step.low} to ${step.high}`;
 }
 
@@ -117,11 +119,15 @@ function follow(on: FeedState, device: DeviceId, time: bigint, value: bigint, no
   return round;
 }
 
-async function settle(world: World, on: FeedState, { roundId, answer, updatedAt }: FeedRound): Promise<void> {
+async function settle(
+  world: World,
+  on: FeedState,
+  { roundId, answer, startedAt, updatedAt }: FeedRound,
+): Promise<void> {
   for (const state of world.covers.values()) {
     const within = answer >= state.low && answer <= state.high;
     if (state.feed !== on || state.status !== "open" || within) continue;
-    if (updatedAt < state.start || updatedAt > state.end) continue;
+    if (updatedAt < state.start || startedAt > state.end) continue;
     const args = [state.id, roundId];
     await world.send(world.account(state.watcher), "BandCover", "settle", args, "settle a cover");
     world.covers.set(state.name, { ...state, status: "paid" });

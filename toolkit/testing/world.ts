@@ -122,6 +122,7 @@ export interface CoverState {
   readonly start: bigint;
   readonly end: bigint;
   readonly amount: bigint;
+  readonly premium: bigint;
   readonly status: "open" | "paid" | "returned";
 }
 

@@ -11,15 +11,17 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IFeedFactoryInterface extends Interface {
-    getFunction(nameOrSignature: "create" | "implementation" | "isFeed"): FunctionFragment;
+    getFunction(nameOrSignature: "create" | "feedOf" | "implementation" | "isFeed"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "FeedCreated"): EventFragment;
 
     encodeFunctionData(functionFragment: 'create', values: [FeedConfigStruct]): string;
+encodeFunctionData(functionFragment: 'feedOf', values: [FeedConfigStruct]): string;
 encodeFunctionData(functionFragment: 'implementation', values?: undefined): string;
 encodeFunctionData(functionFragment: 'isFeed', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'create', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'feedOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'implementation', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isFeed', data: BytesLike): Result;
   }
@@ -79,6 +81,14 @@ decodeFunctionResult(functionFragment: 'isFeed', data: BytesLike): Result;
     
 
     
+    feedOf: TypedContractMethod<
+      [config: FeedConfigStruct, ],
+      [string],
+      'view'
+    >
+    
+
+    
     implementation: TypedContractMethod<
       [],
       [string],
@@ -101,6 +111,11 @@ decodeFunctionResult(functionFragment: 'isFeed', data: BytesLike): Result;
       [config: FeedConfigStruct, ],
       [string],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'feedOf'): TypedContractMethod<
+      [config: FeedConfigStruct, ],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'implementation'): TypedContractMethod<
       [],

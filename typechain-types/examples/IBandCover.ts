@@ -7,33 +7,47 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 export declare namespace IBandCover {
       
-    export type TermsStruct = {insured: AddressLike, feed: AddressLike, low: BigNumberish, high: BigNumberish, start: BigNumberish, end: BigNumberish, grace: BigNumberish, amount: BigNumberish}
+    export type TermsStruct = {insured: AddressLike, feed: AddressLike, low: BigNumberish, high: BigNumberish, start: BigNumberish, end: BigNumberish, grace: BigNumberish, amount: BigNumberish, premium: BigNumberish}
 
-    export type TermsStructOutput = [insured: string, feed: string, low: bigint, high: bigint, start: bigint, end: bigint, grace: bigint, amount: bigint] & {insured: string, feed: string, low: bigint, high: bigint, start: bigint, end: bigint, grace: bigint, amount: bigint }
+    export type TermsStructOutput = [insured: string, feed: string, low: bigint, high: bigint, start: bigint, end: bigint, grace: bigint, amount: bigint, premium: bigint] & {insured: string, feed: string, low: bigint, high: bigint, start: bigint, end: bigint, grace: bigint, amount: bigint, premium: bigint }
   
     }
 
   export interface IBandCoverInterface extends Interface {
-    getFunction(nameOrSignature: "coverOf" | "giveBack" | "open" | "settle"): FunctionFragment;
+    getFunction(nameOrSignature: "accept" | "coverOf" | "giveBack" | "open" | "settle"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "CoverOpened" | "CoverPaid" | "CoverReturned"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "CoverAccepted" | "CoverOpened" | "CoverPaid" | "CoverReturned"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'coverOf', values: [BigNumberish]): string;
+    encodeFunctionData(functionFragment: 'accept', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'coverOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'giveBack', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'open', values: [IBandCover.TermsStruct]): string;
 encodeFunctionData(functionFragment: 'settle', values: [BigNumberish, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'coverOf', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'accept', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'coverOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'giveBack', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'open', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'settle', data: BytesLike): Result;
   }
 
   
+    export namespace CoverAcceptedEvent {
+      export type InputTuple = [id: BigNumberish, payer: AddressLike, premium: BigNumberish];
+      export type OutputTuple = [id: bigint, payer: string, premium: bigint];
+      export interface OutputObject {id: bigint, payer: string, premium: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CoverOpenedEvent {
-      export type InputTuple = [id: BigNumberish, insurer: AddressLike, insured: AddressLike, feed: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [id: bigint, insurer: string, insured: string, feed: string, amount: bigint];
-      export interface OutputObject {id: bigint, insurer: string, insured: string, feed: string, amount: bigint };
+      export type InputTuple = [id: BigNumberish, insurer: AddressLike, insured: AddressLike, feed: AddressLike, amount: BigNumberish, premium: BigNumberish];
+      export type OutputTuple = [id: bigint, insurer: string, insured: string, feed: string, amount: bigint, premium: bigint];
+      export interface OutputObject {id: bigint, insurer: string, insured: string, feed: string, amount: bigint, premium: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -100,9 +114,17 @@ decodeFunctionResult(functionFragment: 'settle', data: BytesLike): Result;
 
     
     
+    accept: TypedContractMethod<
+      [id: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     coverOf: TypedContractMethod<
       [id: BigNumberish, ],
-      [[string, IBandCover.TermsStructOutput] & {insurer: string, terms: IBandCover.TermsStructOutput }],
+      [[string, boolean, IBandCover.TermsStructOutput] & {insurer: string, inForce: boolean, terms: IBandCover.TermsStructOutput }],
       'view'
     >
     
@@ -134,9 +156,14 @@ decodeFunctionResult(functionFragment: 'settle', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'coverOf'): TypedContractMethod<
+    getFunction(nameOrSignature: 'accept'): TypedContractMethod<
       [id: BigNumberish, ],
-      [[string, IBandCover.TermsStructOutput] & {insurer: string, terms: IBandCover.TermsStructOutput }],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'coverOf'): TypedContractMethod<
+      [id: BigNumberish, ],
+      [[string, boolean, IBandCover.TermsStructOutput] & {insurer: string, inForce: boolean, terms: IBandCover.TermsStructOutput }],
       'view'
     >;
 getFunction(nameOrSignature: 'giveBack'): TypedContractMethod<
@@ -155,13 +182,18 @@ getFunction(nameOrSignature: 'settle'): TypedContractMethod<
       'nonpayable'
     >;
 
-    getEvent(key: 'CoverOpened'): TypedContractEvent<CoverOpenedEvent.InputTuple, CoverOpenedEvent.OutputTuple, CoverOpenedEvent.OutputObject>;
+    getEvent(key: 'CoverAccepted'): TypedContractEvent<CoverAcceptedEvent.InputTuple, CoverAcceptedEvent.OutputTuple, CoverAcceptedEvent.OutputObject>;
+getEvent(key: 'CoverOpened'): TypedContractEvent<CoverOpenedEvent.InputTuple, CoverOpenedEvent.OutputTuple, CoverOpenedEvent.OutputObject>;
 getEvent(key: 'CoverPaid'): TypedContractEvent<CoverPaidEvent.InputTuple, CoverPaidEvent.OutputTuple, CoverPaidEvent.OutputObject>;
 getEvent(key: 'CoverReturned'): TypedContractEvent<CoverReturnedEvent.InputTuple, CoverReturnedEvent.OutputTuple, CoverReturnedEvent.OutputObject>;
 
     filters: {
       
-      'CoverOpened(uint256,address,address,address,uint256)': TypedContractEvent<CoverOpenedEvent.InputTuple, CoverOpenedEvent.OutputTuple, CoverOpenedEvent.OutputObject>;
+      'CoverAccepted(uint256,address,uint256)': TypedContractEvent<CoverAcceptedEvent.InputTuple, CoverAcceptedEvent.OutputTuple, CoverAcceptedEvent.OutputObject>;
+      CoverAccepted: TypedContractEvent<CoverAcceptedEvent.InputTuple, CoverAcceptedEvent.OutputTuple, CoverAcceptedEvent.OutputObject>;
+    
+
+      'CoverOpened(uint256,address,address,address,uint256,uint256)': TypedContractEvent<CoverOpenedEvent.InputTuple, CoverOpenedEvent.OutputTuple, CoverOpenedEvent.OutputObject>;
       CoverOpened: TypedContractEvent<CoverOpenedEvent.InputTuple, CoverOpenedEvent.OutputTuple, CoverOpenedEvent.OutputObject>;
     
 

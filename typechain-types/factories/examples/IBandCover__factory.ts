@@ -11,6 +11,17 @@
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "id",
+        "type": "uint256"
+      }
+    ],
+    "name": "BandCoverAccepted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "amount",
         "type": "uint256"
       }
@@ -80,6 +91,17 @@
         "type": "uint256"
       }
     ],
+    "name": "BandCoverNotAccepted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "id",
+        "type": "uint256"
+      }
+    ],
     "name": "BandCoverNotOpen",
     "type": "error"
   },
@@ -107,6 +129,11 @@
         "type": "uint256"
       },
       {
+        "internalType": "uint256",
+        "name": "startedAt",
+        "type": "uint256"
+      },
+      {
         "internalType": "uint64",
         "name": "start",
         "type": "uint64"
@@ -118,6 +145,22 @@
       }
     ],
     "name": "BandCoverOutsidePeriod",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "id",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "start",
+        "type": "uint64"
+      }
+    ],
+    "name": "BandCoverTooLate",
     "type": "error"
   },
   {
@@ -153,6 +196,31 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "premium",
+        "type": "uint256"
+      }
+    ],
+    "name": "CoverAccepted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "id",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "insurer",
         "type": "address"
       },
@@ -172,6 +240,12 @@
         "indexed": false,
         "internalType": "uint256",
         "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "premium",
         "type": "uint256"
       }
     ],
@@ -230,12 +304,30 @@
         "type": "uint256"
       }
     ],
+    "name": "accept",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "id",
+        "type": "uint256"
+      }
+    ],
     "name": "coverOf",
     "outputs": [
       {
         "internalType": "address",
         "name": "insurer",
         "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "inForce",
+        "type": "bool"
       },
       {
         "components": [
@@ -277,6 +369,11 @@
           {
             "internalType": "uint256",
             "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "premium",
             "type": "uint256"
           }
         ],
@@ -343,6 +440,11 @@
           {
             "internalType": "uint256",
             "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "premium",
             "type": "uint256"
           }
         ],

@@ -3,7 +3,7 @@ import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../..
 import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
 import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
-import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
+import { contractKey, type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { activationOf, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer, send } from "../identity/fleet.js";
@@ -200,6 +200,15 @@ describe("Evidence of a reading", () => {
       const [late, latest] = [await anchored(next, key.id), await anchored(last, key.id)];
       expect(await Promise.all([evidence, mine, latest].map(failing))).to.deep.equal([[], [], []]);
       for (const wrong of [early, old, late]) expect(await failing(wrong)).to.deep.equal(["device"]);
+    });
+
+    it("fails for the bare key of an account whose code is the device's key", async () => {
+      // As EIP-7702 has it: an account with a key of its own, and code that may want more than that key.
+      const guard = keyOf("evidence, guard");
+      const wallet = await (await world.ethers.deployContract("MoodyWallet", [guard.id])).getAddress();
+      await world.networkHelpers.setCode(last.id, await world.ethers.provider.getCode(wallet));
+      await rotate(key, { ...contractKey(last.id), sign: guard.sign });
+      expect(await failing(await anchored(last, key.id))).to.deep.equal(["device"]);
     });
 
     it("fails after the key was revoked, and holds for what was anchored before", async () => {

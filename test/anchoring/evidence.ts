@@ -1,10 +1,20 @@
 import { expect } from "chai";
+import {
+  type Content,
+  contentHash,
+  FILE_SCHEMA,
+  fileWord,
+  SEALED_SCHEMA,
+  SENML_SCHEMA,
+  sealedWord,
+} from "../../toolkit/anchoring/contents.js";
 import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
+import { signatureFindings } from "../../toolkit/anchoring/evidence-findings.js";
 import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
 import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
 import { onChain } from "../../toolkit/anchoring/on-chain.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
-import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
+import { contractKey, type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { activationOf, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer, send } from "../identity/fleet.js";
@@ -217,6 +227,15 @@ describe("Evidence of a reading", () => {
       for (const wrong of [early, old, late]) expect(await failing(wrong)).to.deep.equal(["device"]);
     });
 
+    it("fails for the bare key of an account whose code is the device's key", async () => {
+      // As EIP-7702 has it: an account with a key of its own, and code that may want more than that key.
+      const guard = keyOf("evidence, guard");
+      const wallet = await (await world.ethers.deployContract("MoodyWallet", [guard.id])).getAddress();
+      await world.networkHelpers.setCode(last.id, await world.ethers.provider.getCode(wallet));
+      await rotate(key, { ...contractKey(last.id), sign: guard.sign });
+      expect(await failing(await anchored(last, key.id))).to.deep.equal(["device"]);
+    });
+
     it("fails after the key was revoked, and holds for what was anchored before", async () => {
       const before = await anchored();
       await world.registry.revokeKey(key.id, signer(key));
@@ -238,6 +257,31 @@ describe("Evidence of a reading", () => {
     await world.registry.retire(key.id);
     all.push(await anchored());
     expect(await Promise.all(all.map(failing))).to.deep.equal([false, true, true, false, true]);
+  });
+
+  it("fails for content that is opened as another kind than its schema's", () => {
+    const salt = new Uint8Array(32);
+    const hash = fromHex(secretOf(5, "a payload"));
+    const cid = hash;
+    const plain: Content = { kind: "payload", hash, salt };
+    const file: Content = { kind: "file", file: { size: 1n, chunkSize: 1024, root: hash, cid }, salt };
+    const sealed: Content = { kind: "sealed", ciphertext: hash, plain: hash, salt };
+    const number = BigInt.asIntN(256, BigInt(toHex(hash)));
+    const word = (of: Content) =>
+      of.kind === "file" ? fileWord(of.file) : sealedWord({ ciphertext: hash, plain: hash });
+    const opens = (schema: Uint8Array, said: Content, shown: Content) => {
+      const reading = { ...evidence.reading, schema, content: contentHash(said) };
+      return signatureFindings({ ...evidence, reading, content: shown }, hash)[1]?.holds;
+    };
+    expect(opens(SENML_SCHEMA, plain, plain)).to.equal(true);
+    expect(opens(SENML_SCHEMA, plain, { kind: "scalar", value: number, salt })).to.equal(false);
+    for (const [schema, said] of [
+      [FILE_SCHEMA, file],
+      [SEALED_SCHEMA, sealed],
+    ] as const) {
+      expect(opens(schema, said, said)).to.equal(true);
+      expect(opens(schema, said, { kind: "payload", hash: word(said), salt })).to.equal(false);
+    }
   });
 
   it("fails when the contracts aren't those that the reader trusts", async () => {

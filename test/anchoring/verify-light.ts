@@ -4,6 +4,7 @@ import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../..
 import { headersBetween, readHeader } from "../../toolkit/anchoring/headers.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import { verifyLight } from "../../toolkit/anchoring/verify-light.js";
+import { Digests } from "../../toolkit/identity/digests.js";
 import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { type EnrolledLot, FAR, keyOf } from "../identity/fleet.js";
@@ -13,7 +14,7 @@ import { anchorReading, fleetOf } from "./bundles.js";
 const key = keyOf("light");
 const curve = keyOf("light, on P-256", "p256");
 const unborn = keyOf("light, unborn");
-const ALL = ["header", "contracts", "signature", "content", "device", "maker", "log", "time"];
+const ALL = ["header", "chain", "contracts", "signature", "content", "device", "maker", "log", "time"];
 
 describe("Evidence by a trusted block", () => {
   let world: Deployed;
@@ -91,7 +92,7 @@ describe("Evidence by a trusted block", () => {
     expect((await verifyLight(json, { trusted: newest, headers })).holds).to.equal(true);
     for (const wrong of [[], headers.slice(1), headers.slice(0, 3)]) {
       const { holds, findings } = await verifyLight(json, { trusted: newest, headers: wrong });
-      expect([holds, findings.map(({ what }) => what)]).to.deep.equal([false, ALL.slice(0, 4)]);
+      expect([holds, findings.map(({ what }) => what)]).to.deep.equal([false, ALL.slice(0, 5)]);
     }
   });
 
@@ -214,5 +215,18 @@ describe("Evidence by a trusted block", () => {
     expect((await verifyLight(json, { trusted, contracts })).holds).to.equal(true);
     const { holds } = await verifyLight(json, { trusted, contracts: { ...contracts, anchor: world.addresses.ITC } });
     expect(holds).to.equal(false);
+  });
+
+  it("fails for what the device said on another chain, and shows the bundle's chain without one to compare", async () => {
+    const { chainId } = world;
+    const { DeviceRegistry: registry, DataAnchor: anchor } = world.addresses;
+    const digests = new Digests({ chainId: chainId + 1n, registry });
+    const other = await attached(await anchorReading({ ...world, chainId: chainId + 1n, digests }, key));
+    const trust = { trusted: hashOf(other), contracts: { registry, anchor } };
+    const { findings } = await verifyLight(writeEvidence(other), trust);
+    expect(findings.find(({ what }) => what === "chain")?.detail).to.match(/31338 \(as the bundle says\)/);
+    const { findings: compared } = await verifyLight(writeEvidence(other), { ...trust, chainId });
+    expect(compared.filter(({ holds }) => !holds).map(({ what }) => what)).to.deep.equal(["chain"]);
+    expect((await verifyLight(json, { trusted, chainId })).holds).to.equal(true);
   });
 });

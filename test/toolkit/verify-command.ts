@@ -82,7 +82,7 @@ describe("itc verify and itc attach", () => {
 
   it("prove a reading by a node, then by a block's hash alone, with the headers between", async () => {
     const { code, out } = await itc("verify", "--evidence", bundle, "--rpc", rpc);
-    expect([code, out.includes("The reading is proved.")]).to.deep.equal([0, true]);
+    expect([code, out.includes("The reading is proved")]).to.deep.equal([0, true]);
     // One by one: blocks that are mined in bulk aren't made until they are asked for, and don't name their parents.
     for (let k = 0; k < 80; k++) await world.networkHelpers.mine();
     const headers = join(folder, "headers");
@@ -124,6 +124,9 @@ describe("itc verify and itc attach", () => {
       ["ITC_EVIDENCE_NO_STATE", () => verifyFile(undefined, { evidence: bundle, trust })],
       ["ITC_CLI_TRUST", () => verifyFile(undefined, { evidence: bundle })],
       ["ITC_CLI_TRUST", () => verifyFile(undefined, { evidence: bundle, trust, rpc })],
+      ["ITC_CLI_TRUST", () => verifyFile(undefined, { evidence: bundle, rpc, headers: huge })],
+      ["ITC_CLI_TRUST", () => verifyFile(undefined, { evidence: bundle, rpc, chain: 31337 })],
+      ["ITC_CLI_SAME_FILE", () => attachFile(bundle, { rpc, headers: join(folder, ".", "reading.itcproof") })],
       ["ITC_CLI_FILE", () => verifyFile(undefined, { evidence: folder, trust })],
       ["ITC_EVIDENCE_PAYLOAD", () => verifyFile(huge, { evidence: bundle, rpc })],
       ["ITC_CLI_URL", () => attachFile(bundle, { rpc: "ftp://x" })],
@@ -137,5 +140,31 @@ describe("itc verify and itc attach", () => {
     expect(
       await printed(attachFile(bundle, { rpc, headers, block: await world.ethers.provider.getBlockNumber() })),
     ).to.equal("ITC_CLI_NOT_FINAL");
+  });
+
+  it("say what only the bundle vouches for, and nothing of it once the reader has named it", async () => {
+    const deployments = join(folder, "deployments");
+    await mkdir(join(deployments, "31337"), { recursive: true });
+    await writeFile(join(deployments, "31337", "addresses.json"), JSON.stringify(world.addresses));
+    expect(await printed(verifyFile(undefined, { evidence: bundle, rpc }))).to.match(
+      /proved, provided that the contracts/,
+    );
+    expect(await printed(verifyFile(undefined, { evidence: bundle, rpc, deployments }))).to.match(/is proved\.\n/);
+    const [trust = ""] = (await printed(attachFile(bundle, { rpc }))).match(/0x[0-9a-f]{64}/) ?? [];
+    const light = { evidence: bundle, trust, deployments };
+    expect(await printed(verifyFile(undefined, light))).to.match(/provided that the block is of chain 31337/);
+    expect(await printed(verifyFile(undefined, { ...light, chain: 31337 }))).to.match(/is proved\.\n/);
+    expect(await printed(verifyFile(undefined, { ...light, chain: 1 }))).to.match(/FAILS +chain.*exit 1/s);
+  });
+
+  it("print nothing that a terminal would act upon", async () => {
+    const text = writeEvidence(evidence).replace("{", '{"\\u001b[2JThe reading is proved.":"1",');
+    await writeFile(bundle, text);
+    const { code, errors } = await itc("verify", "--evidence", bundle, "--rpc", rpc);
+    expect([code, errors.includes("ITC_EVIDENCE_MALFORMED"), errors.includes("\u001b")]).to.deep.equal([
+      1,
+      true,
+      false,
+    ]);
   });
 });

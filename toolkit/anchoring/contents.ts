@@ -1,5 +1,5 @@
 import { id } from "ethers";
-import { concat, fromHex, intBytes, keccak256, uintBytes } from "../internal/bytes.js";
+import { concat, fromHex, intBytes, keccak256, sameBytes, uintBytes } from "../internal/bytes.js";
 
 /**
  * What a reading's content hash opens to. Each kind has a 32-byte word; the content is keccak256(word ‖ salt), so that nobody can guess
@@ -56,6 +56,30 @@ export interface FileId {
   /** SHA-256 in the file's CID. */
   readonly cid: Uint8Array;
 }
+
+/** Schema id of readings whose content is a file. */
+export const FILE_SCHEMA = fromHex(id("iotchain:file:1"));
+
+/** Schema id of readings whose content is sealed. */
+export const SEALED_SCHEMA = fromHex(id("iotchain:sealed:1"));
+
+/** Schema id of readings whose content is a SenML pack as `encodePack` writes it. */
+export const SENML_SCHEMA = fromHex(id("iotchain:senml:1"));
+
+/**
+ * Whether a reading of this schema may open as this kind. A word doesn't say of which kind it is: the hash of a payload is an int256 as well, and a
+ * file's word the hash of 160 bytes. The schema, which the device has signed, says it.
+ */
+export function fitsSchema(schema: Uint8Array, kind: Content["kind"]): boolean {
+  for (const [known, own] of KINDS) if (sameBytes(schema, known)) return kind === own;
+  return true;
+}
+
+const KINDS = [
+  [FILE_SCHEMA, "file"],
+  [SEALED_SCHEMA, "sealed"],
+  [SENML_SCHEMA, "payload"],
+] as const;
 
 const FILE_TYPE = fromHex(id("File(uint64 size,uint32 chunkSize,bytes32 root,bytes32 cid)"));
 const SEALED_TYPE = fromHex(id("Sealed(bytes32 ciphertext,bytes32 plain)"));

@@ -3,7 +3,7 @@ import { isSignature } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, isoOf } from "../internal/findings.js";
 import { batchRootFrom, entryOf } from "./batches.js";
-import { type Content, contentHash } from "./contents.js";
+import { type Content, contentHash, fitsSchema } from "./contents.js";
 import type { Evidence } from "./evidence.js";
 import { entryLeaf, peakHeight, provesEntry } from "./mountain-range.js";
 
@@ -45,7 +45,7 @@ export function signatureFindings({ key, reading, content }: Evidence, digest: U
   const asked = key.kind === "erc1271" ? `${what}: only its contract could say` : what;
   const findings = [finding("signature", signed, asked)];
   if (content) {
-    const opened = sameBytes(contentHash(content), reading.content);
+    const opened = fitsSchema(reading.schema, content.kind) && sameBytes(contentHash(content), reading.content);
     findings.push(finding("content", opened, `${inWords(content)} is what the device committed to`));
   }
   return findings;

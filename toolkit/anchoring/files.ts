@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
-import { id } from "ethers";
 import { type BufferImporter, importByteStream } from "ipfs-unixfs-importer";
 import { CID } from "multiformats/cid";
 import * as raw from "multiformats/codecs/raw";
 import * as multihash from "multiformats/hashes/digest";
 import { IotchainError } from "../errors.js";
-import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
+import { sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, type Verdict, verdictOf } from "../internal/findings.js";
 import { climbMany, leafHash, MerkleTree } from "../internal/merkle.js";
 import { type FileContent, type FileId, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
@@ -14,8 +13,7 @@ import { type FileContent, type FileId, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from 
 /** A file that can't be hashed, or a segment that there isn't. */
 export class FileError extends IotchainError {}
 
-/** Schema id of readings whose content is a file. */
-export const FILE_SCHEMA = fromHex(id("iotchain:file:1"));
+export { FILE_SCHEMA } from "./contents.js";
 
 /** Codes of multicodec: what a CID says of the block that it names. */
 const SHA2_256 = 0x12;

@@ -1,8 +1,7 @@
 import { p256 } from "@noble/curves/nist.js";
 import { decode, encode } from "cborg";
-import { id } from "ethers";
 import { base64url, calculateJwkThumbprint, generalDecrypt } from "jose";
-import { concat, fromHex, keccak256, sameBytes } from "../internal/bytes.js";
+import { concat, keccak256, sameBytes } from "../internal/bytes.js";
 import { type EcPrivateJwk, type EcPublicJwk, encryptGcm, KEY_WRAP, unwrapKey, wrapKey } from "../internal/key-wrap.js";
 import { contentHash, type PayloadContent, type SealedContent } from "./contents.js";
 import {
@@ -14,8 +13,7 @@ import {
   type SealedRecipient,
 } from "./jwe.js";
 
-/** Schema id of readings whose content is sealed. */
-export const SEALED_SCHEMA = fromHex(id("iotchain:sealed:1"));
+export { SEALED_SCHEMA } from "./contents.js";
 
 /** Where random bytes come from: a device's own generator. */
 export type RandomBytes = (length: number) => Uint8Array;

@@ -1,8 +1,7 @@
 import { decode, encode, rfc8949EncodeOptions, Tagged } from "cborg";
-import { id } from "ethers";
 import { z } from "zod";
 import { IotchainError } from "../errors.js";
-import { fromHex, keccak256, sameBytes } from "../internal/bytes.js";
+import { keccak256, sameBytes } from "../internal/bytes.js";
 import { type Decimal, type DecimalInput, decimalOf, MAX_SCALE } from "../internal/decimals.js";
 import type { PayloadContent } from "./contents.js";
 import { unitKind } from "./senml-units.js";
@@ -10,8 +9,7 @@ import { unitKind } from "./senml-units.js";
 /** A pack that isn't one, or not in its one encoding. */
 export class SenmlError extends IotchainError {}
 
-/** Schema id of readings whose content is a SenML pack in the encoding of {@link encodePack}. */
-export const SENML_SCHEMA = fromHex(id("iotchain:senml:1"));
+export { SENML_SCHEMA } from "./contents.js";
 
 /** Largest pack, in bytes. A reading of a device has a few hundred. */
 export const MAX_PACK_BYTES = 64 * 1024;

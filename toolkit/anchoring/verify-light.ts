@@ -27,6 +27,11 @@ export interface TrustedBlock {
    * the bundle's. An older trusted block doesn't serve: anyone can add blocks to it.
    */
   readonly headers?: readonly string[];
+  /**
+   * The trusted block's chain, which no header names: the same contracts may stand at the same addresses of another, on which the device has
+   * said other things. Left out, the bundle is taken at its word.
+   */
+  readonly chainId?: bigint;
   /** Where the contracts are; left out, the bundle is taken at its word, as in {@link verifyEvidence}. */
   readonly contracts?: TrustedContracts;
 }
@@ -40,7 +45,8 @@ export interface TrustedBlock {
  * @example
  * const { holds, findings } = await verifyLight(json, { trusted: "0x5f2c…", contracts });
  */
-export async function verifyLight(json: string, { trusted, headers = [], contracts }: TrustedBlock): Promise<Verdict> {
+export async function verifyLight(json: string, block: TrustedBlock): Promise<Verdict> {
+  const { trusted, headers = [], chainId, contracts } = block;
   const evidence = readEvidence(json);
   const { state: proof } = evidence;
   if (!proof) {
@@ -48,7 +54,11 @@ export async function verifyLight(json: string, { trusted, headers = [], contrac
     throw new EvidenceError("ITC_EVIDENCE_NO_STATE", what, "Run itc attach, or verify with a node.");
   }
   const digest = digestOf(evidence);
-  const own = [contractsFinding(evidence, contracts), ...signatureFindings(evidence, digest)];
+  const own = [
+    chainFinding(evidence, chainId),
+    contractsFinding(evidence, contracts),
+    ...signatureFindings(evidence, digest),
+  ];
   const header = readHeader(proof.header);
   const between = trustedBytes(trusted, headers);
   const broken = header ? unlinkedSince(header, fromHex(trusted), between) : "the bundle's header is none";
@@ -59,6 +69,15 @@ export async function verifyLight(json: string, { trusted, headers = [], contrac
     ...own,
     ...(await stateFindings(evidence, digest, proof, header)),
   ]);
+}
+
+function chainFinding({ domain }: Evidence, trusted: bigint | undefined): Finding {
+  const beside = trusted === undefined ? " (as the bundle says)" : `, block of ${trusted}`;
+  return finding(
+    "chain",
+    trusted === undefined || trusted === domain.chainId,
+    `bundle of chain ${domain.chainId}${beside}`,
+  );
 }
 
 function trustedBytes(trusted: string, headers: readonly string[]): Uint8Array[] {

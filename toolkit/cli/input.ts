@@ -9,6 +9,11 @@ export function checkedUrl(url: string): string {
   throw new UsageError("ITC_CLI_URL", `${url} is no RPC address.`, "Give one such as http://127.0.0.1:8545.");
 }
 
+/** Text of others without what a terminal would act upon: a hostile bundle could clear the screen and write a verdict of its own. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, "\uFFFD");
+}
+
 /**
  * The text of a file, of which never more is read than it may have, whatever it is.
  *

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { IotchainError } from "../errors.js";
 import { attachFile, verifyFile } from "./evidence.js";
+import { printable } from "./input.js";
 
 /** What a signal leaves as exit code, as shells have it. */
 const INTERRUPTED = 130;
@@ -28,6 +29,7 @@ function program(): Command {
     .option("--rpc <url>", "any node of the chain that the bundle names; it is believed")
     .option("--trust <hash>", "a block that you know to be on the chain; the bundle needs a state proof")
     .option("--headers <file>", "headers from the trusted block down to the bundle's, as hex, one a line")
+    .option("--chain <id>", "the trusted block's chain; without it the bundle's own is taken and shown", wholeNumber)
     .option(
       "--deployments <folder>",
       "addresses that itc deploy has left; without it the bundle's own are taken and shown",
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
       return;
     }
     // Somebody's mistake has a code and a way on; anything else is ours, and wants its trace.
-    console.error(error instanceof IotchainError ? error.message : error);
+    console.error(error instanceof IotchainError ? printable(error.message) : error);
     process.exitCode = 1;
   }
 }

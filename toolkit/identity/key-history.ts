@@ -32,7 +32,7 @@ export async function spokeFor(
   if (stateSince > time && !(await wasActive(contract, device, time))) return false;
   // The first key still holds, and the id commits to it: nothing to look up.
   if (number === 1n) return deviceIdOf(key.material) === device && BigInt(KEY_KINDS[key.kind]) === kind;
-  return await wasShown(contract, device, key, time);
+  return await wasShown(contract, device, key, time, BigInt(KEY_KINDS[key.kind]) === kind);
 }
 
 /** By the last event about holds up to that second; what ends a life, `deviceOf` has told. */
@@ -45,24 +45,39 @@ async function wasActive(contract: DeviceRegistry, device: DeviceId, time: bigin
   return !last || resumed.some((event) => event === last && event.args.left === 0n);
 }
 
-/** By the last event about this key up to that second. */
-async function wasShown(contract: DeviceRegistry, device: DeviceId, key: PublicKey, time: bigint): Promise<boolean> {
+/**
+ * By the last event about this key up to that second. Events show an account alike whether it signs itself or its code does (EIP-7702): of the
+ * present key the registry tells which.
+ */
+async function wasShown(
+  contract: DeviceRegistry,
+  device: DeviceId,
+  key: PublicKey,
+  time: bigint,
+  isPresentKind: boolean,
+): Promise<boolean> {
   const shown = shownAs(key);
   const [delegates, attributes] = await Promise.all([
     contract.queryFilter(contract.filters.DIDDelegateChanged(device)),
     contract.queryFilter(contract.filters.DIDAttributeChanged(device)),
   ]);
-  const last = await lastUntil(time, [
+  const shows = [
     ...delegates.filter(({ args }) => args.delegateType === KEY_DELEGATE && args.delegate === shown),
     ...attributes.filter(({ args }) => args.name === KEY_ATTRIBUTE && args.value === shown),
-  ]);
-  return last !== undefined && last.args.validTo >= time;
+  ];
+  const latest = latestFirst(shows)[0];
+  const last = await lastUntil(time, shows);
+  if (!last || last.args.validTo < time) return false;
+  return isPresentKind || last !== latest;
 }
 
 async function lastUntil<Event extends Log>(time: bigint, events: readonly Event[]): Promise<Event | undefined> {
-  const latestFirst = [...events].sort((a, b) => b.blockNumber - a.blockNumber || b.index - a.index);
-  for (const event of latestFirst) if (BigInt((await event.getBlock()).timestamp) <= time) return event;
+  for (const event of latestFirst(events)) if (BigInt((await event.getBlock()).timestamp) <= time) return event;
   return undefined;
+}
+
+function latestFirst<Event extends Log>(events: readonly Event[]): Event[] {
+  return [...events].sort((a, b) => b.blockNumber - a.blockNumber || b.index - a.index);
 }
 
 /** How the registry's events name a key: an account by its address, others by their Multikey. */

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { z } from "zod";
 
 // Each job runs in a process of its own, so that its memory is its alone, turn by turn with what it is compared with.
-const ROUNDS = 5;
+const ROUNDS = 3;
 const RESULTS = fileURLToPath(new URL("results/speed.json", import.meta.url));
 const PAGE = fileURLToPath(new URL("../docs/anchoring.md", import.meta.url));
 const BEGIN = "<!-- speed table: begin, written by npm run bench:speed -->";

@@ -14,7 +14,7 @@ import { secretOf } from "../toolkit/testing/fixture.js";
 
 // How many bundles one process checks without a network, for a key of the kind that is named: by a trusted block alone, or (`-plain`) what of a plain
 // bundle needs no node. Prints milliseconds of one core, MiB, and the bundle's bytes as JSON. The batch has 4,096 readings, the log 1,000,000 entries, and each trie `FILLERS` other leaves.
-const CHECKS = 2_000;
+const CHECKS = 1_000;
 const READINGS = 4_096;
 const ENTRIES = 1_000_000;
 const FILLERS = 4_096;

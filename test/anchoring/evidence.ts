@@ -8,8 +8,15 @@ import {
   SENML_SCHEMA,
   sealedWord,
 } from "../../toolkit/anchoring/contents.js";
-import { type Evidence, EvidenceError, readEvidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
+import {
+  type Evidence,
+  EvidenceError,
+  MAX_BUNDLE_BYTES,
+  readEvidence,
+  writeEvidence,
+} from "../../toolkit/anchoring/evidence.js";
 import { signatureFindings } from "../../toolkit/anchoring/evidence-findings.js";
+import { MAX_HEADER_BYTES } from "../../toolkit/anchoring/headers.js";
 import { LogError, readLog } from "../../toolkit/anchoring/log-reader.js";
 import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range.js";
 import { onChain } from "../../toolkit/anchoring/on-chain.js";
@@ -56,6 +63,15 @@ describe("Evidence of a reading", () => {
     expect(readEvidence(writeEvidence(evidence))).to.deep.equal(evidence);
     const { content: _private, ...rest } = evidence;
     expect(readEvidence(writeEvidence(rest))).to.deep.equal(rest);
+  });
+
+  it("is read back with the state proof of a large chain, whose tries are deep", () => {
+    // Two accounts and eight words, each below ten branches of 532 bytes, of which no two share any.
+    const nodes = Array.from({ length: 100 }, (_, k) => new Uint8Array(532).fill(k));
+    const large = { ...evidence, state: { header: new Uint8Array(700), nodes } };
+    expect(readEvidence(writeEvidence(large))).to.deep.equal(large);
+    const most = { header: new Uint8Array(MAX_HEADER_BYTES), nodes: Array<Uint8Array>(256).fill(new Uint8Array(1024)) };
+    expect(readEvidence(writeEvidence({ ...evidence, state: most })).state).to.deep.equal(most);
   });
 
   it("holds for a reading in a log, from the bundle and a node alone", async () => {
@@ -150,7 +166,7 @@ describe("Evidence of a reading", () => {
         return error instanceof EvidenceError ? error.code : String(error);
       }
     };
-    expect(code("x".repeat(1_000_000))).to.equal("ITC_EVIDENCE_TOO_LARGE");
+    expect(code("x".repeat(MAX_BUNDLE_BYTES + 1))).to.equal("ITC_EVIDENCE_TOO_LARGE");
     expect(code("[".repeat(10_000) + "]".repeat(10_000))).to.equal("ITC_EVIDENCE_MALFORMED");
     for (const json of [
       "",

@@ -13,11 +13,11 @@ import { MAX_NODE_BYTES, type StateProof } from "./state-proof.js";
 
 export { EvidenceError } from "./evidence-error.js";
 
-/** Most nodes of a state proof: two accounts and eight words, each below nine others, with room. */
-const MAX_NODES = 128;
+/** Most nodes of a state proof: two accounts and eight words, each below nine or ten others, and as many again. */
+const MAX_NODES = 256;
 
-/** Largest bundle that is looked at, in bytes of JSON. A real one is under 4 KiB. */
-export const MAX_BUNDLE_BYTES = 64 * 1024;
+/** Largest bundle that is looked at, in bytes of JSON. A plain one is under 4 KiB; one with the largest state proof that is taken fits. */
+export const MAX_BUNDLE_BYTES = 2 ** 20;
 
 /** Longest signature, in bytes: RSA-2048's has 256, that of a contract may be longer. */
 const MAX_SIGNATURE_BYTES = 8192;

@@ -71,7 +71,8 @@ const bytes = (most: number) =>
     .refine((text) => text.length % 2 === 0)
     .max(2 + 2 * most)
     .transform(fromHex);
-const nodes = z.array(bytes(MAX_NODE_BYTES)).max(128);
+/** Below a root of 32 bytes no path is longer than 64 nibbles. */
+const nodes = z.array(bytes(MAX_NODE_BYTES)).max(65);
 const RpcProof = z.looseObject({
   accountProof: nodes,
   storageProof: z.array(z.looseObject({ proof: nodes })).length(1),

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect } from "chai";
-import { recoverKey, spellingsOf } from "../../toolkit/anchoring/device-signatures.js";
+import { spellingsOf } from "../../toolkit/anchoring/device-signatures.js";
 import type { Gateway } from "../../toolkit/anchoring/gateway.js";
 import {
   MAX_MESSAGE_BYTES,
@@ -12,7 +12,7 @@ import {
   writeReceipt,
 } from "../../toolkit/anchoring/gateway-messages.js";
 import { type SignedReading, signReading } from "../../toolkit/anchoring/readings.js";
-import { contractKey, rsaKey } from "../../toolkit/identity/keys.js";
+import { contractKey, recoverKey, rsaKey } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { highS, keyOf } from "../identity/fleet.js";
 import { Rig, rain, refused } from "./gateway-rig.js";

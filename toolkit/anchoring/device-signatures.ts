@@ -1,4 +1,3 @@
-import * as secp256k1 from "tiny-secp256k1";
 import type { KeyKind } from "../identity/keys.js";
 import { concat, uintBytes } from "../internal/bytes.js";
 
@@ -18,17 +17,6 @@ export function spellingsOf(kind: KeyKind, signature: Uint8Array): Uint8Array[] 
   const v = signature[64];
   const parities = v === undefined ? [0, 1] : v === 0 || v === 1 ? [v] : v === 27 || v === 28 ? [v - 27] : [];
   return parities.map((parity) => concat(bytes, Uint8Array.of(27 + (flipped ? 1 - parity : parity))));
-}
-
-/** The 64 bytes of the secp256k1 key behind a signature r ‖ s ‖ v, if there is one. */
-export function recoverKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | undefined {
-  const v = signature[64];
-  if (signature.length !== 65 || (v !== 27 && v !== 28)) return undefined;
-  try {
-    return secp256k1.recover(digest, signature.subarray(0, 64), v === 28 ? 1 : 0, false)?.subarray(1);
-  } catch {
-    return undefined;
-  }
 }
 
 function lowS(order: bigint, signature: Uint8Array): { bytes: Uint8Array; flipped: boolean } {

@@ -5,7 +5,7 @@ import { typedDataHash } from "../internal/typed-data.js";
 
 const ENTRY_TYPE = fromHex(id("Entry(address device,uint64 index,bytes32 entry)"));
 
-/** The logs that signatures are meant for: their chain, and the address of `DataAnchor`. */
+/** The logs that signatures and receipts are meant for: their chain, and the address of `DataAnchor`. */
 export interface AnchorDomain {
   readonly chainId: bigint;
   readonly anchor: string;

@@ -13,10 +13,6 @@ export interface TrustedContracts {
   readonly anchor: string;
 }
 
-/** The states of a device, as `DeviceState` in Solidity numbers them. */
-export const STATES = ["never activated", "active", "suspended", "retired", "revoked"];
-export const ACTIVE = 1n;
-
 /** Whether the bundle is about the contracts that the reader trusts. */
 export function contractsFinding({ domain, anchor }: Evidence, trusted?: TrustedContracts): Finding {
   const known = !trusted || (trusted.registry === domain.registry && trusted.anchor === anchor);

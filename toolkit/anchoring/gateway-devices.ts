@@ -2,12 +2,11 @@ import { type ContractRunner, isError } from "ethers";
 import { DeviceRegistry__factory } from "../contracts.js";
 import { spokeFor } from "../identity/key-history.js";
 import type { PublicKey } from "../identity/keys.js";
+import { ACTIVE, stateName } from "../identity/states.js";
 import { GatewayError, messageOf } from "./gateway-errors.js";
 
-const ACTIVE = 1n;
 /** A second that no chain has reached: as things are now, whatever our clock says. */
 const FOR_GOOD = 1n << 40n;
-const STATES = ["never activated", "active", "suspended", "retired", "revoked"];
 
 /** Why a device's readings are turned away though it was admitted. */
 export type Standing = "ITC_GATEWAY_FOREIGN" | "ITC_GATEWAY_INACTIVE" | "ITC_GATEWAY_ROTATED";
@@ -46,7 +45,7 @@ export async function standingOf(
   try {
     const { state } = await DeviceRegistry__factory.connect(registry, runner).deviceOf(key.id);
     if (state === 0n) return standingError("ITC_GATEWAY_FOREIGN", key.id);
-    if (state !== ACTIVE) return standingError("ITC_GATEWAY_INACTIVE", key.id, STATES[Number(state)]);
+    if (state !== ACTIVE) return standingError("ITC_GATEWAY_INACTIVE", key.id, stateName(state));
     const speaks = await spokeFor(registry, runner, key.id, key, FOR_GOOD);
     return speaks ? undefined : standingError("ITC_GATEWAY_ROTATED", key.id);
   } catch (cause) {

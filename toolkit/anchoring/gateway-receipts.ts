@@ -1,19 +1,12 @@
 import { id, TypedDataEncoder } from "ethers";
 import { Digests } from "../identity/digests.js";
-import { type DeviceKey, deviceIdOf } from "../identity/keys.js";
-import { concat, fromHex, keccak256, sameBytes, uintBytes, word } from "../internal/bytes.js";
-import { recoverKey } from "./device-signatures.js";
+import { type DeviceKey, deviceIdOf, recoverKey } from "../identity/keys.js";
+import { fromHex, sameBytes, uintBytes, word } from "../internal/bytes.js";
+import { typedDataHash } from "../internal/typed-data.js";
+import type { AnchorDomain } from "./entries.js";
 import type { Evidence } from "./evidence.js";
 
-const PREFIX = Uint8Array.of(0x19, 0x01);
 const RECEIPT_TYPE = fromHex(id("Receipt(bytes32 reading,address publisher,uint64 received,uint64 anchorBy)"));
-
-/** The log that a receipt promises an entry in. */
-export interface ReceiptDomain {
-  readonly chainId: bigint;
-  /** Address of `DataAnchor`. */
-  readonly anchor: string;
-}
 
 /**
  * A publisher's promise to have a reading in its log by a time, as a log of RFC 9162 gives with a signed certificate timestamp (EIP-712 struct
@@ -46,7 +39,7 @@ export type ReceiptState =
 export class Receipts {
   private readonly domain: Uint8Array;
 
-  constructor({ chainId, anchor }: ReceiptDomain) {
+  constructor({ chainId, anchor }: AnchorDomain) {
     // A name of its own, so that no contract takes a receipt for a message to itself.
     const domain = { name: "iotchain gateway", version: "1", chainId, verifyingContract: anchor };
     this.domain = fromHex(TypedDataEncoder.hashDomain(domain));
@@ -65,7 +58,7 @@ export class Receipts {
 
   private digest({ reading, publisher, received, anchorBy }: Omit<GatewayReceipt, "signature">): Uint8Array {
     const words = [reading, word(fromHex(publisher)), uintBytes(received, 32), uintBytes(anchorBy, 32)];
-    return keccak256(PREFIX, this.domain, keccak256(concat(RECEIPT_TYPE, ...words)));
+    return typedDataHash(this.domain, RECEIPT_TYPE, ...words);
   }
 }
 
@@ -78,7 +71,7 @@ export class Receipts {
  */
 export function checkReceipt(
   receipt: GatewayReceipt,
-  domain: ReceiptDomain,
+  domain: AnchorDomain,
   now: bigint,
   evidence?: Evidence,
 ): ReceiptState {

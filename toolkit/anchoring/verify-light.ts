@@ -1,17 +1,16 @@
 import { isHexString } from "ethers";
 import { deviceIdOf, KEY_KINDS, signerOf } from "../identity/keys.js";
+import { ACTIVE, stateName } from "../identity/states.js";
 import { fromHex, keccak256, sameBytes } from "../internal/bytes.js";
 import { type Finding, finding, isoOf, type Verdict, verdictOf } from "../internal/findings.js";
 import { type Evidence, readEvidence } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
 import {
-  ACTIVE,
   contractsFinding,
   digestOf,
   leadsTo,
   logFindings,
   makerFinding,
-  STATES,
   signatureFindings,
   type TrustedContracts,
 } from "./evidence-findings.js";
@@ -132,8 +131,9 @@ function objectionTo({ key, reading, entry }: Evidence, device: ProvedDevice, he
   if (state === 0n) return `${reading.device} was never activated`;
   if (entry.time > header.time) return `${asOf}, since it is older than the entry`;
   if (activatedAt > entry.time) return `activated at ${isoOf(activatedAt)}, after the reading was anchored`;
-  if (stateSince > entry.time) return `${asOf} what it was before it became ${nameOf(state)} at ${isoOf(stateSince)}`;
-  if (state !== ACTIVE) return `${nameOf(state)} at ${isoOf(stateSince)}, before the reading was anchored`;
+  if (stateSince > entry.time)
+    return `${asOf} what it was before it became ${stateName(state)} at ${isoOf(stateSince)}`;
+  if (state !== ACTIVE) return `${stateName(state)} at ${isoOf(stateSince)}, before the reading was anchored`;
   if (BigInt(KEY_KINDS[key.kind]) !== kind) return `its key is of another kind, as of block ${header.number}`;
   if (!signer) return deviceIdOf(key.material) === reading.device ? undefined : "this key isn't the device's";
   const { hash, verifier } = signer;
@@ -143,8 +143,4 @@ function objectionTo({ key, reading, entry }: Evidence, device: ProvedDevice, he
   return entry.time === header.time
     ? undefined
     : `${asOf} since when this later key is the device's; the entry's own block can`;
-}
-
-function nameOf(state: bigint): string {
-  return STATES[Number(state)] ?? `state ${state}`;
 }

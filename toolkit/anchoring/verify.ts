@@ -1,18 +1,17 @@
 import { isError, type Provider } from "ethers";
 import { DataAnchor__factory, DeviceRegistry__factory } from "../contracts.js";
 import { spokeFor } from "../identity/key-history.js";
+import { ACTIVE, stateName } from "../identity/states.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { type Finding, finding, isoOf, type Verdict, verdictOf } from "../internal/findings.js";
 import { type Evidence, readEvidence } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
 import {
-  ACTIVE,
   contractsFinding,
   digestOf,
   leadsTo,
   logFindings,
   makerFinding,
-  STATES,
   signatureFindings,
   type TrustedContracts,
 } from "./evidence-findings.js";
@@ -92,7 +91,7 @@ async function checkDevice({ domain, key, reading, entry }: Evidence, provider: 
   const gone = revoked || !(await registry.isIssuer(issuer));
   const maker = makerFinding({ id: lot, issuer, revoked: gone }, Number(assurance), "now");
   if (state !== ACTIVE && stateSince <= entry.time) {
-    const what = `${STATES[Number(state)]} at ${isoOf(stateSince)}, before the reading was anchored`;
+    const what = `${stateName(state)} at ${isoOf(stateSince)}, before the reading was anchored`;
     return [finding("device", false, what), maker];
   }
   const spoke = await spokeFor(domain.registry, provider, reading.device, key, entry.time);

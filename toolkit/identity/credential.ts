@@ -7,6 +7,7 @@ import { DidError, deviceDid, parseDeviceDid, type VerificationMethod } from "./
 import { ALGORITHMS, type JwsAlgorithm, readJws, verifiesJws, writeJws } from "./jws.js";
 import type { DeviceId, KeyKind } from "./keys.js";
 import type { LotId } from "./lots.js";
+import { stateName } from "./states.js";
 
 /** A credential that isn't one: not the format, or too large. */
 export class CredentialError extends IotchainError {}
@@ -20,9 +21,6 @@ const CONTEXT = "https://www.w3.org/ns/credentials/v2";
 const TERMS = "https://www.w3.org/ns/credentials/undefined-terms/v2";
 const TYPES = ["VerifiableCredential", "DeviceEndorsementCredential"];
 const ALGORITHM_OF = { secp256k1: "ES256K", p256: "ES256" } as const satisfies Record<string, JwsAlgorithm>;
-
-/** The states of a device, numbered as `DeviceState` in Solidity. */
-const STATES = ["never active", "active", "suspended", "retired", "revoked"] as const;
 
 /** What a maker says of one device. Times are Unix seconds. */
 export interface Endorsement {
@@ -267,7 +265,7 @@ async function checkChain(token: Token, registry: NonNullable<CredentialTrust["r
     const endorsed = lot === subject.lot && maker === issuer.device;
     return [
       chain,
-      finding("device", alive, `${subject.id.device} is ${STATES[Number(state)] ?? `in state ${state}`}`),
+      finding("device", alive, `${subject.id.device} is ${stateName(state)}`),
       finding("lot", endorsed, `on chain the device is of lot ${lot} by ${maker}`),
       finding("registered", registered, `${issuer.device} is ${registered ? "" : "not "}a registered issuer`),
       finding(

@@ -3,10 +3,10 @@ import { type DeviceRegistry, DeviceRegistry__factory } from "../contracts.js";
 import { concat, fromHex, toHex } from "../internal/bytes.js";
 import { p256Multikey } from "./did.js";
 import { type DeviceId, deviceIdOf, KEY_KINDS, type PublicKey } from "./keys.js";
+import { ACTIVE } from "./states.js";
 
 const KEY_DELEGATE = encodeBytes32String("sigAuth");
 const KEY_ATTRIBUTE = encodeBytes32String("did/pub/Multikey/sigAuth");
-const ACTIVE = 1n;
 
 /**
  * Whether a key spoke for a device in a second that is past, as the registry would have answered then: it was the device's, and the device

@@ -139,8 +139,10 @@ export function isSignature(key: PublicKey, digest: Uint8Array, signature: Uint8
   try {
     // node:crypto hashes what it is given and takes no digest, so each curve has the fastest library that does.
     switch (key.kind) {
-      case "secp256k1":
-        return isRecoverable(digest, signature, concat(UNCOMPRESSED, key.material));
+      case "secp256k1": {
+        const recovered = recoverKey(digest, signature);
+        return recovered !== undefined && sameBytes(recovered, key.material);
+      }
       case "p256": {
         const options = { prehash: false, lowS: true };
         return signature.length === 64 && p256.verify(signature, digest, concat(UNCOMPRESSED, key.material), options);
@@ -166,13 +168,17 @@ function rsaPublicKey(material: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: "RSA", e: "AQAB", n: modulus }, format: "jwk" });
 }
 
-/** As ecrecover sees it: v counts, and s is in the lower half. */
-function isRecoverable(digest: Uint8Array, signature: Uint8Array, full: Uint8Array): boolean {
+/** The 64 bytes of the secp256k1 key behind a signature, as ecrecover finds it: v counts, and s is in the lower half. */
+export function recoverKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | undefined {
   const v = signature[64];
-  if (signature.length !== 65 || (v !== 27 && v !== 28)) return false;
-  if (Buffer.compare(signature.subarray(32, 64), HALF_SECP256K1_ORDER) > 0) return false;
-  const recovered = secp256k1.recover(digest, signature.subarray(0, 64), v === 28 ? 1 : 0, false);
-  return recovered !== null && sameBytes(recovered, full);
+  if (signature.length !== 65 || (v !== 27 && v !== 28)) return undefined;
+  if (Buffer.compare(signature.subarray(32, 64), HALF_SECP256K1_ORDER) > 0) return undefined;
+  try {
+    return secp256k1.recover(digest, signature.subarray(0, 64), v === 28 ? 1 : 0, false)?.subarray(1);
+  } catch {
+    // Numbers that no point of the curve has.
+    return undefined;
+  }
 }
 
 const HALF_SECP256K1_ORDER = fromHex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");

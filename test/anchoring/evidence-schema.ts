@@ -32,7 +32,7 @@ describe("The JSON Schema of evidence", () => {
       {
         ...plain,
         content: { kind: "file", file, salt: word } as const,
-        segment: { first: 0n, count: 1n, siblings: [word] },
+        segment: { first: 0, end: 1, siblings: [word] },
       },
     ].map((evidence) => {
       const json = writeEvidence(evidence);

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { importByteStream } from "ipfs-unixfs-importer";
 import { patternBytes as bytesOf } from "../../scripts/vectors.js";
 import type { FileId } from "../../toolkit/anchoring/contents.js";
-import { MAX_CHUNK_BYTES } from "../../toolkit/anchoring/contents.js";
+import { MAX_CHUNK_BYTES, type Segment } from "../../toolkit/anchoring/contents.js";
 import {
   byteRange,
   chunkCount,
@@ -18,7 +18,6 @@ import {
   fileContent,
   hashFile,
   readUnchanged,
-  type Segment,
   verifyFile,
   verifySegment,
 } from "../../toolkit/anchoring/files.js";

@@ -89,8 +89,8 @@ describe("The payload of evidence", () => {
 
   it("is a segment of a file, at its place and whole", async () => {
     const segment = (first: number, count: number) => ({
-      first: BigInt(first),
-      count: BigInt(count),
+      first,
+      end: first + count,
       siblings: treeOf(bytes).proveMany(Array.from({ length: count }, (_, k) => first + k)),
     });
     for (const [first, count] of [
@@ -102,10 +102,10 @@ describe("The payload of evidence", () => {
       const part = bytes.subarray(first * CHUNK, (first + count) * CHUNK);
       expect(await holds({ content, segment: segment(first, count) }, part)).to.equal(true);
       expect(await holds({ content, segment: segment(first, count) }, part.subarray(1))).to.equal(false);
-      const moved = { ...segment(first, count), first: BigInt(first + 1) };
+      const moved = { ...segment(first, count), first: first + 1, end: first + count + 1 };
       expect(await holds({ content, segment: moved }, part)).to.equal(false);
     }
-    for (const wrong of [{ count: 0n }, { count: 9n }, { first: 2n ** 52n }, { siblings: [] }]) {
+    for (const wrong of [{ end: 1 }, { end: 10 }, { first: 2 ** 52 }, { siblings: [] }]) {
       expect(
         await holds({ content, segment: { ...segment(1, 2), ...wrong } }, bytes.subarray(CHUNK, 3 * CHUNK)),
       ).to.equal(false);

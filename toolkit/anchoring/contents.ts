@@ -57,6 +57,14 @@ export interface FileId {
   readonly cid: Uint8Array;
 }
 
+/** Part of a file with the proof that it is one: chunks `first` to `end`, the last not among them. */
+export interface Segment {
+  readonly first: number;
+  readonly end: number;
+  /** The nodes that don't follow from the chunks: level by level from the lowest, each from left to right, as `Merkle.climbMany` has them. */
+  readonly siblings: readonly Uint8Array[];
+}
+
 /** Schema id of readings whose content is a file. */
 export const FILE_SCHEMA = fromHex(id("iotchain:file:1"));
 

@@ -5,7 +5,7 @@ import { type DeviceId, deviceIdOf, type PublicKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import type { MerkleProof } from "../internal/merkle.js";
 import type { BatchHeader } from "./batches.js";
-import { type Content, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
+import { type Content, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, type Segment } from "./contents.js";
 import { EvidenceError } from "./evidence-error.js";
 import { MAX_HEADER_BYTES } from "./headers.js";
 import type { SignedReading } from "./readings.js";
@@ -48,6 +48,7 @@ const uint = (bits: bigint): z.ZodType<bigint> =>
     .regex(/^(0|[1-9]\d{0,77})$/, "a whole number as a decimal string")
     .refine((text) => text.length < 79 && /^\d+$/.test(text) && BigInt(text) >> bits === 0n, `a number below 2^${bits}`)
     .transform(BigInt);
+const place = uint(53n).transform(Number);
 const siblings = z.array(hex(32)).max(64);
 
 const CONTENT = z.discriminatedUnion("kind", [
@@ -94,7 +95,7 @@ const Bundle = z.strictObject({
     signature: hexUpTo(MAX_SIGNATURE_BYTES),
   }),
   content: z.optional(CONTENT),
-  segment: z.optional(z.strictObject({ first: uint(53n), count: uint(53n), siblings: z.array(hex(32)).max(128) })),
+  segment: z.optional(z.strictObject({ first: place, end: place, siblings: z.array(hex(32)).max(128) })),
   batch: z.optional(z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings })),
   entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), siblings }),
   state: z.optional(
@@ -111,7 +112,7 @@ export interface Evidence {
   /** What the reading commits to. Left out where it stays private. */
   readonly content?: Content;
   /** Which chunks of a file travel beside this, where not all do. */
-  readonly segment?: FileSegment;
+  readonly segment?: Segment;
   /** Left out where the entry is the reading's own digest. */
   readonly batch?: Omit<BatchHeader, "root" | "schema"> & { readonly proof: MerkleProof };
   /** Where the batch, or the reading, stands in a log; the siblings go up to the peak that covered it when the bundle was made. */
@@ -123,15 +124,6 @@ export interface Evidence {
   };
   /** What makes the bundle stand by a trusted block alone. The siblings are then those of its block. */
   readonly state?: StateProof;
-}
-
-/** A run of a file's chunks, with what leads from them to the file's root. */
-export interface FileSegment {
-  /** The first chunk, counted from 0. */
-  readonly first: bigint;
-  readonly count: bigint;
-  /** See {@link MerkleTree.proveMany}. */
-  readonly siblings: readonly Uint8Array[];
 }
 
 /** Evidence of a reading that came by a gateway. */
@@ -157,7 +149,7 @@ export function writeEvidence(evidence: Evidence): string {
     },
     ...(content && { content: contentJson(content) }),
     ...(segment && {
-      segment: { first: text(segment.first), count: text(segment.count), siblings: segment.siblings.map(toHex) },
+      segment: { first: String(segment.first), end: String(segment.end), siblings: segment.siblings.map(toHex) },
     }),
     ...(batch && {
       batch: {

@@ -8,7 +8,7 @@ import { IotchainError } from "../errors.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { type Finding, finding, type Verdict, verdictOf } from "../internal/findings.js";
 import { climbMany, leafHash, MerkleTree } from "../internal/merkle.js";
-import { type FileContent, type FileId, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "./contents.js";
+import { type FileContent, type FileId, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, type Segment } from "./contents.js";
 
 /** A file that can't be hashed, or a segment that there isn't. */
 export class FileError extends IotchainError {}
@@ -28,14 +28,6 @@ export interface HashOptions {
   readonly chunkSize?: number;
   /** What the file should measure, in bytes, where the caller knows. */
   readonly size?: bigint;
-}
-
-/** Part of a file with the proof that it is one: chunks `first` to `end`, the last not among them. */
-export interface Segment {
-  readonly first: number;
-  readonly end: number;
-  /** The nodes that don't follow from the chunks: level by level from the lowest, each from left to right, as `Merkle.climbMany` has them. */
-  readonly siblings: readonly Uint8Array[];
 }
 
 /** A file that was hashed: its id, and what proves its segments. Keeps 64 bytes for each chunk. */

@@ -3,8 +3,8 @@ import { open } from "node:fs/promises";
 import { createKeccak } from "hash-wasm";
 import { sameBytes } from "../internal/bytes.js";
 import { type Finding, finding } from "../internal/findings.js";
-import type { Content, FileContent, SealedContent } from "./contents.js";
-import type { Evidence, FileSegment } from "./evidence.js";
+import type { Content, FileContent, SealedContent, Segment } from "./contents.js";
+import type { Evidence } from "./evidence.js";
 import { EvidenceError } from "./evidence-error.js";
 import { FileError, verifyFile, verifySegment } from "./files.js";
 import { MAX_SEALED_TEXT, readSealed, SealError } from "./jwe.js";
@@ -37,7 +37,7 @@ export async function checkPayload(
 
 async function compared(
   content: Exclude<Content, { kind: "scalar" }>,
-  segment: FileSegment | undefined,
+  segment: Segment | undefined,
   path: string,
 ): Promise<Finding> {
   const is = (same: boolean): string => `${path} ${same ? "is" : "is NOT"} what the device committed to`;
@@ -52,7 +52,7 @@ async function compared(
     }
     case "file": {
       const same = await isFile(path, content, segment);
-      const part = segment ? `, chunks ${segment.first} to ${segment.first + segment.count - 1n}` : "";
+      const part = segment ? `, chunks ${segment.first} to ${segment.end}` : "";
       return finding("payload", same, is(same) + part);
     }
   }
@@ -78,11 +78,9 @@ async function isSealed(path: string, content: SealedContent): Promise<boolean> 
   }
 }
 
-async function isFile(path: string, { file }: FileContent, segment: FileSegment | undefined): Promise<boolean> {
+async function isFile(path: string, { file }: FileContent, segment: Segment | undefined): Promise<boolean> {
   try {
-    if (!segment) return (await verifyFile(file, path)).holds;
-    const [first, end] = [Number(segment.first), Number(segment.first + segment.count)];
-    return (await verifySegment(file, { first, end, siblings: segment.siblings }, path)).holds;
+    return (segment ? await verifySegment(file, segment, path) : await verifyFile(file, path)).holds;
   } catch (error) {
     // Chunks that the file can't have; a file that changes meanwhile is a failure of the check.
     if (error instanceof FileError && error.code !== "ITC_FILE_CHANGED") return false;

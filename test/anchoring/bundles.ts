@@ -5,8 +5,8 @@ import { contentOf, schemaIdOf, signReading } from "../../toolkit/anchoring/read
 import type { DeviceKey } from "../../toolkit/identity/keys.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { activationOf, type EnrolledLot, enrolLot, keyOf, makeIssuer, send } from "../identity/fleet.js";
-import { type Deployed, deployed } from "../support.js";
+import { keyOf } from "../identity/fleet.js";
+import type { Deployed } from "../support.js";
 
 const schema = schemaIdOf({ quantity: "wind_speed", unit: "m/s", scale: 2 });
 const START = 1_700_000_000n;
@@ -15,16 +15,6 @@ const [COUNT, MINE] = [8, 3];
 
 /** Who anchors for devices. */
 export const gatewayOf = (world: Deployed) => world.accounts[1] ?? world.operator;
-
-/** A chain on which these devices are active; the first account has made them. */
-export async function fleetOf(keys: readonly DeviceKey[], unborn: readonly DeviceKey[] = []) {
-  const world = await deployed();
-  const maker = world.accounts[0] ?? world.operator;
-  await makeIssuer(world, maker);
-  const lot: EnrolledLot = await enrolLot(world, maker, [...keys, ...unborn]);
-  for (const key of keys) await send(world, activationOf(world, lot, key, world.operator.address));
-  return { world, lot, maker };
-}
 
 /** Anchors a batch of eight readings, one of each device, and returns the evidence of one of them. */
 export async function anchorReading(

@@ -5,8 +5,9 @@ import { attachState } from "../../toolkit/anchoring/attach.js";
 import { evidenceJsonSchema, readEvidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { keyOf } from "../identity/fleet.js";
-import { anchorReading, fleetOf } from "./bundles.js";
+import { activeLot, keyOf } from "../identity/fleet.js";
+import { deployed } from "../support.js";
+import { anchorReading } from "./bundles.js";
 
 const word = fromHex(secretOf(7, "word"));
 const key = keyOf("schema");
@@ -17,7 +18,8 @@ describe("The JSON Schema of evidence", () => {
   let bundles: string[];
 
   before(async () => {
-    const { world } = await fleetOf([key]);
+    const world = await deployed();
+    await activeLot(world, [key]);
     const plain = await anchorReading(world, key);
     const alone = await anchorReading(world, key, { alone: true });
     const { content: _, ...secret } = plain;

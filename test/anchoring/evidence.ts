@@ -24,7 +24,7 @@ import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import { contractKey, type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { activationOf, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer, send } from "../identity/fleet.js";
+import { activeLot, type EnrolledLot, FAR, keyOf, makerOf } from "../identity/fleet.js";
 import { type Deployed, deployed } from "../support.js";
 import { anchorReading, gatewayOf } from "./bundles.js";
 
@@ -36,7 +36,7 @@ describe("Evidence of a reading", () => {
   let lot: EnrolledLot;
   let evidence: Evidence;
   let restore: () => Promise<void>;
-  const maker = () => world.accounts[0] ?? world.operator;
+  const maker = () => makerOf(world);
   const gateway = () => gatewayOf(world);
 
   const anchored = (by: DeviceKey = key, device = by.id) => anchorReading(world, by, { device });
@@ -45,9 +45,7 @@ describe("Evidence of a reading", () => {
 
   before(async () => {
     world = await deployed();
-    await makeIssuer(world, maker());
-    lot = await enrolLot(world, maker(), [key, unborn]);
-    await send(world, activationOf(world, lot, key, world.operator.address));
+    lot = await activeLot(world, [key], { unborn: [unborn] });
     for (let k = 0; k < 5; k++) await anchored();
     evidence = await anchored();
   });

@@ -1,20 +1,21 @@
 import { expect } from "chai";
 import { keyOf } from "../identity/fleet.js";
-import { GWEI, Rig, rain, refused } from "./gateway-rig.js";
+import { GWEI, onRig, type Rig, rain, refused } from "./gateway-rig.js";
 import { Stage } from "./gateway-stage.js";
 
 describe("A gateway and its chain", () => {
   let rig: Rig;
   let stage: Stage;
 
-  before(async () => {
-    rig = await Rig.start();
-  });
-  after(() => rig.end());
-  beforeEach(async () => {
-    stage = await Stage.start(rig);
-  });
-  afterEach(() => stage.end());
+  onRig(
+    (one) => {
+      rig = one;
+    },
+    async () => {
+      stage = await Stage.start(rig);
+    },
+    () => stage.end(),
+  );
 
   it("asks nothing while there is nothing to send", async () => {
     rig.node.asked.length = 0;

@@ -6,33 +6,27 @@ import { type SignedReading, signReading } from "../../toolkit/anchoring/reading
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import { heldBy, signerOf } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { activationOf, enrolLot, FAR, keyOf, makeIssuer, send } from "../identity/fleet.js";
-import { Rig, rain, refused } from "./gateway-rig.js";
+import { activeLot, FAR, keyOf } from "../identity/fleet.js";
+import { onRig, type Rig, rain, refused } from "./gateway-rig.js";
 
 const a = keyOf("a");
-const _nothing = new Uint8Array();
 
 describe("The devices of a gateway", () => {
   let rig: Rig;
   let gateway: Gateway;
-  const _reading = (sequence: bigint, changes: Partial<SignedReading> = {}): SignedReading =>
-    rig.reading("a", sequence, changes);
 
-  before(async () => {
-    rig = await Rig.start();
-  });
-  after(() => rig.end());
-  beforeEach(async () => {
-    gateway = await rig.open();
-    gateway.admit(a);
-  });
-  afterEach(async () => {
-    rig.node.heal();
-    await rig.closeAll();
-  });
+  onRig(
+    (one) => {
+      rig = one;
+    },
+    async () => {
+      gateway = await rig.open();
+      gateway.admit(a);
+    },
+  );
 
   describe("asks the registry", () => {
-    let maker: string;
+    const unborn = keyOf("registered but never active");
     const first = keyOf("registered");
     const next = keyOf("registered next", "p256");
     const said = (key = first, sequence = 0n): SignedReading =>
@@ -58,25 +52,16 @@ describe("The devices of a gateway", () => {
       );
     };
 
-    before(() =>
-      mined(async () => {
-        const issuer = rig.world.accounts[2] ?? rig.world.operator;
-        maker = issuer.address;
-        await makeIssuer(rig.world, issuer);
-        const lot = await enrolLot(rig.world, issuer, [first, keyOf("registered but never active")]);
-        await send(rig.world, activationOf(rig.world, lot, first, rig.world.operator.address));
-      }),
-    );
+    before(() => mined(() => activeLot(rig.world, [first], { unborn: [unborn] })));
 
     it("and serves who is active with its present key", async () => {
-      expect(maker).to.match(/^0x/);
       await gateway.enrol(first);
       gateway.receive(said());
     });
 
     it("and turns away who is foreign to it", async () => {
       await refused(() => gateway.enrol(keyOf("foreign")), "ITC_GATEWAY_FOREIGN");
-      await refused(() => gateway.enrol(keyOf("registered but never active")), "ITC_GATEWAY_FOREIGN");
+      await refused(() => gateway.enrol(unborn), "ITC_GATEWAY_FOREIGN");
       await refused(() => gateway.enrol(heldBy(first.id, keyOf("foreign"))), "ITC_GATEWAY_ROTATED");
       await refused(() => gateway.receive(said()), "ITC_GATEWAY_UNKNOWN");
     });

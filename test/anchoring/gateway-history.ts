@@ -6,7 +6,7 @@ import type { SignedReading } from "../../toolkit/anchoring/readings.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import type { DeviceKey } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { activationOf, enrolLot, keyOf, makeIssuer, send } from "../identity/fleet.js";
+import { activeLot, keyOf } from "../identity/fleet.js";
 import { Dice } from "../invariant/dice.js";
 import { GWEI, Rig, rain, refused, wind } from "./gateway-rig.js";
 
@@ -178,11 +178,10 @@ describe("A gateway through random histories", () => {
   before(async () => {
     rig = await Rig.start();
     await rig.ask("evm_setAutomine", [true]);
-    const issuer = rig.world.accounts[0] ?? rig.world.operator;
-    await makeIssuer(rig.world, issuer);
-    const keys = LABELS.map((label) => keyOf(label));
-    const lot = await enrolLot(rig.world, issuer, keys);
-    for (const key of keys) await send(rig.world, activationOf(rig.world, lot, key, rig.world.operator.address));
+    await activeLot(
+      rig.world,
+      LABELS.map((label) => keyOf(label)),
+    );
     await rig.ask("evm_setAutomine", [false]);
     await rig.mine();
   });

@@ -15,7 +15,7 @@ import { type SignedReading, signReading } from "../../toolkit/anchoring/reading
 import { contractKey, recoverKey, rsaKey } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { highS, keyOf } from "../identity/fleet.js";
-import { Rig, rain, refused } from "./gateway-rig.js";
+import { onRig, type Rig, rain, refused } from "./gateway-rig.js";
 
 const a = keyOf("a");
 const nothing = new Uint8Array();
@@ -26,18 +26,15 @@ describe("What a gateway is sent", () => {
   const reading = (sequence: bigint, changes: Partial<SignedReading> = {}): SignedReading =>
     rig.reading("a", sequence, changes);
 
-  before(async () => {
-    rig = await Rig.start();
-  });
-  after(() => rig.end());
-  beforeEach(async () => {
-    gateway = await rig.open();
-    gateway.admit(a);
-  });
-  afterEach(async () => {
-    rig.node.heal();
-    await rig.closeAll();
-  });
+  onRig(
+    (one) => {
+      rig = one;
+    },
+    async () => {
+      gateway = await rig.open();
+      gateway.admit(a);
+    },
+  );
 
   describe("takes each signature that means the same", () => {
     for (const kind of ["secp256k1", "p256"] as const) {

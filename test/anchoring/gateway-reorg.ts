@@ -1,20 +1,21 @@
 import { expect } from "chai";
 import { keyOf } from "../identity/fleet.js";
-import { Rig, refused } from "./gateway-rig.js";
+import { onRig, type Rig, refused } from "./gateway-rig.js";
 import { Stage } from "./gateway-stage.js";
 
 describe("A gateway whose chain changes", () => {
   let rig: Rig;
   let stage: Stage;
 
-  before(async () => {
-    rig = await Rig.start();
-  });
-  after(() => rig.end());
-  beforeEach(async () => {
-    stage = await Stage.start(rig);
-  });
-  afterEach(() => stage.end());
+  onRig(
+    (one) => {
+      rig = one;
+    },
+    async () => {
+      stage = await Stage.start(rig);
+    },
+    () => stage.end(),
+  );
 
   describe("when the chain is reorganised", () => {
     it("sends again what was lost, under the same index", async () => {

@@ -144,6 +144,26 @@ export class Rig {
   }
 }
 
+/**
+ * Gives the tests of a block one chain, and each of them something of its own on it.
+ *
+ * @param end What follows each test; by default its gateways are closed, and the node is honest again.
+ */
+export function onRig(start: (rig: Rig) => void, each: () => Promise<void>, end?: () => Promise<void>): void {
+  let rig: Rig;
+  const close = async (): Promise<void> => {
+    rig.node.heal();
+    await rig.closeAll();
+  };
+  before(async () => {
+    rig = await Rig.start();
+    start(rig);
+  });
+  after(() => rig.end());
+  beforeEach(each);
+  afterEach(end ?? close);
+}
+
 /** Expects a gateway's error with this code. */
 export async function refused(work: () => unknown, code: string, words = ""): Promise<void> {
   let caught: unknown;

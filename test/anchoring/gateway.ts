@@ -5,7 +5,7 @@ import { type SignedReading, signReading } from "../../toolkit/anchoring/reading
 import { heldBy } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { FAR, keyOf } from "../identity/fleet.js";
-import { GWEI, Rig, rain, refused } from "./gateway-rig.js";
+import { GWEI, onRig, type Rig, rain, refused } from "./gateway-rig.js";
 
 const a = keyOf("a");
 const nothing = new Uint8Array();
@@ -22,18 +22,15 @@ describe("A gateway", () => {
     return found;
   };
 
-  before(async () => {
-    rig = await Rig.start();
-  });
-  after(() => rig.end());
-  beforeEach(async () => {
-    gateway = await rig.open();
-    gateway.admit(a);
-  });
-  afterEach(async () => {
-    rig.node.heal();
-    await rig.closeAll();
-  });
+  onRig(
+    (one) => {
+      rig = one;
+    },
+    async () => {
+      gateway = await rig.open();
+      gateway.admit(a);
+    },
+  );
 
   describe("takes readings", () => {
     it("of devices that it knows, once and in order", async () => {

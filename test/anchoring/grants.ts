@@ -14,7 +14,7 @@ import type { EcPrivateJwk, EcPublicJwk } from "../../toolkit/anchoring/jwe.js";
 import { jwkOfSecret, openSealed, seal, thumbprintOf } from "../../toolkit/anchoring/sealing.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { activationOf, enrolLot, highS, keyOf, makeIssuer, send } from "../identity/fleet.js";
+import { activeLot, highS, keyOf } from "../identity/fleet.js";
 import { type Deployed, deployed } from "../support.js";
 
 const key = keyOf("grants");
@@ -69,12 +69,8 @@ describe("Key grants", () => {
 
   before(async () => {
     world = await deployed();
-    const maker = world.accounts[0] ?? world.operator;
-    await makeIssuer(world, maker);
-    const lot = await enrolLot(world, maker, [key, unborn, inWallet]);
-    await send(world, activationOf(world, lot, key, owner().address));
+    await activeLot(world, [key, inWallet], { unborn: [unborn], owner: owner().address });
     wallet = await world.ethers.deployContract("MoodyWallet", [owner().address]);
-    await send(world, activationOf(world, lot, inWallet, owner().address));
     await world.registry.connect(owner()).transferFrom(owner().address, wallet, inWallet.id);
   });
 

@@ -6,9 +6,9 @@ import { readHeader } from "../../toolkit/anchoring/headers.js";
 import { type Verdict, verifyEvidence } from "../../toolkit/anchoring/verify.js";
 import { verifyLight } from "../../toolkit/anchoring/verify-light.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { keyOf } from "../identity/fleet.js";
-import type { Deployed } from "../support.js";
-import { anchorReading, fleetOf } from "./bundles.js";
+import { activeLot, keyOf } from "../identity/fleet.js";
+import { type Deployed, deployed } from "../support.js";
+import { anchorReading } from "./bundles.js";
 
 const key = keyOf("lying rpc");
 
@@ -73,7 +73,8 @@ describe("A node that lies", () => {
       asked === method ? change((await truth()) as never) : truth();
 
   before(async () => {
-    ({ world } = await fleetOf([key]));
+    world = await deployed();
+    await activeLot(world, [key]);
     for (let k = 0; k < 3; k++) bare = await anchorReading(world, key);
     evidence = await attachState(bare, world.ethers.provider);
   });

@@ -3,7 +3,7 @@ import { entryLeaf, MountainRange } from "../../toolkit/anchoring/mountain-range
 import { type CurveKey, type DeviceId, type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
-import { activationOf, type EnrolledLot, enrolLot, FAR, makeIssuer, send } from "../identity/fleet.js";
+import { activeLot, type EnrolledLot, FAR, makerOf } from "../identity/fleet.js";
 import { type Deployed, deployed } from "../support.js";
 
 /** An entry that is the same in each run. */
@@ -19,17 +19,14 @@ export class Publishers {
 
   static async of(keys: readonly DeviceKey[], unborn: readonly DeviceKey[] = []): Promise<Publishers> {
     const world = await deployed();
-    const maker = world.accounts[0] ?? world.operator;
-    await makeIssuer(world, maker);
-    const lot = await enrolLot(world, maker, [...keys, ...unborn]);
-    for (const key of keys) await send(world, activationOf(world, lot, key, world.operator.address));
+    const lot = await activeLot(world, keys, { unborn });
     const digests = new EntryDigests({ chainId: world.chainId, anchor: world.addresses.DataAnchor });
     return new Publishers(world, lot, digests);
   }
 
   /** The maker of all devices. */
   get maker() {
-    return this.world.accounts[0] ?? this.world.operator;
+    return makerOf(this.world);
   }
 
   signer(key: DeviceKey): string {

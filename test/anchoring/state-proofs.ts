@@ -17,9 +17,9 @@ import {
 } from "../../toolkit/anchoring/registry-layout.js";
 import { proveState, readState, type StateQuestion } from "../../toolkit/anchoring/state-proof.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { type EnrolledLot, keyOf } from "../identity/fleet.js";
-import type { Deployed } from "../support.js";
-import { anchorReading, fleetOf, gatewayOf } from "./bundles.js";
+import { activeLot, type EnrolledLot, keyOf, makerOf } from "../identity/fleet.js";
+import { type Deployed, deployed } from "../support.js";
+import { anchorReading, gatewayOf } from "./bundles.js";
 
 const key = keyOf("state proof", "p256");
 const unborn = keyOf("state proof, unborn");
@@ -46,7 +46,9 @@ describe("State proofs", () => {
   };
 
   before(async () => {
-    ({ world, lot, maker } = await fleetOf([key, keyOf("another")], [unborn]));
+    world = await deployed();
+    lot = await activeLot(world, [key, keyOf("another")], { unborn: [unborn] });
+    maker = makerOf(world);
     for (let k = 0; k < 5; k++) evidence = await anchorReading(world, key);
   });
 

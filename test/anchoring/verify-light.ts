@@ -7,9 +7,9 @@ import { verifyLight } from "../../toolkit/anchoring/verify-light.js";
 import { Digests } from "../../toolkit/identity/digests.js";
 import { type DeviceKey, signerOf } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { type EnrolledLot, FAR, keyOf } from "../identity/fleet.js";
-import type { Deployed } from "../support.js";
-import { anchorReading, fleetOf } from "./bundles.js";
+import { activeLot, type EnrolledLot, FAR, keyOf, makerOf } from "../identity/fleet.js";
+import { type Deployed, deployed } from "../support.js";
+import { anchorReading } from "./bundles.js";
 
 const key = keyOf("light");
 const curve = keyOf("light, on P-256", "p256");
@@ -40,7 +40,9 @@ describe("Evidence by a trusted block", () => {
     );
 
   before(async () => {
-    ({ world, lot, maker } = await fleetOf([key, curve], [unborn]));
+    world = await deployed();
+    lot = await activeLot(world, [key, curve], { unborn: [unborn] });
+    maker = makerOf(world);
     for (let k = 0; k < 5; k++) await anchorReading(world, key);
     evidence = await attached(await anchorReading(world, key));
     json = writeEvidence(evidence);

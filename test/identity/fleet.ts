@@ -81,3 +81,23 @@ export function highS(signature: string, kind: CurveKind): string {
   const v = signature.slice(130) === "" ? "" : (55 - Number(`0x${signature.slice(130)}`)).toString(16);
   return signature.slice(0, 66) + s.toString(16).padStart(64, "0") + v;
 }
+
+/** Who makes the devices of a test. */
+export const makerOf = (world: Deployed) => world.accounts[0] ?? world.operator;
+
+/**
+ * Has the maker enrol a lot, and devices of it brought to life.
+ *
+ * @param unborn Devices that are in the lot, and no more.
+ */
+export async function activeLot(
+  world: Deployed,
+  keys: readonly DeviceKey[],
+  { unborn = [], owner = world.operator.address }: { unborn?: readonly DeviceKey[]; owner?: string } = {},
+): Promise<EnrolledLot> {
+  const maker = makerOf(world);
+  await makeIssuer(world, maker);
+  const lot = await enrolLot(world, maker, [...keys, ...unborn]);
+  for (const key of keys) await send(world, activationOf(world, lot, key, owner));
+  return lot;
+}

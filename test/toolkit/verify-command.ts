@@ -9,9 +9,9 @@ import { expect } from "chai";
 import { type Evidence, writeEvidence } from "../../toolkit/anchoring/evidence.js";
 import { attachFile, verifyFile } from "../../toolkit/cli/evidence.js";
 import { IotchainError } from "../../toolkit/errors.js";
-import { anchorReading, fleetOf } from "../anchoring/bundles.js";
-import { keyOf } from "../identity/fleet.js";
-import type { Deployed } from "../support.js";
+import { anchorReading } from "../anchoring/bundles.js";
+import { activeLot, keyOf } from "../identity/fleet.js";
+import { type Deployed, deployed } from "../support.js";
 
 const run = promisify(execFile);
 const key = keyOf("verify command");
@@ -54,7 +54,8 @@ describe("itc verify and itc attach", () => {
   }
 
   before(async () => {
-    ({ world } = await fleetOf([key]));
+    world = await deployed();
+    await activeLot(world, [key]);
     evidence = await anchorReading(world, key);
     // The chain behind an address, as a user's node is.
     server = createServer(async (request, response) => {

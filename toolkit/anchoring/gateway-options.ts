@@ -80,7 +80,7 @@ const Plain = z.object({
     ceiling: wei,
     tip: wei.default(1_000_000_000n),
     patience: z.bigint().positive().default(3n),
-    gas: wei.default(120_000n),
+    gas: wei.default(140_000n),
   }),
   batch: z
     .object({ readings: count.default(4_096), bytes: count.default(2 ** 20), seconds: seconds.default(600n) })

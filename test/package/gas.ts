@@ -39,6 +39,19 @@ describe("the committed gas figures", () => {
     }
   });
 
+  it("are what README says, and what docs/anchoring.md says of those", async () => {
+    const { rows } = Results.parse(JSON.parse(await read("bench/results/gas.json")));
+    const known = new Set(rows.flatMap(({ gas: found, peer }) => [found, peer?.gas ?? found]));
+    const said = [...(await read("README.md")).matchAll(/^\| .* \| ([\d, /]+) \|$/gm)].flatMap(([, cell = ""]) =>
+      cell.split("/").map((figure) => Number(figure.replaceAll(",", ""))),
+    );
+    expect(said.length).to.be.greaterThan(8);
+    expect(said.filter((figure) => !known.has(figure))).to.deep.equal([]);
+    const page = await read("docs/anchoring.md");
+    for (const { id, gas: found } of rows.filter(({ id: one }) => one.startsWith("anchoring.")))
+      expect(page, id).to.contain(found.toLocaleString("en-US"));
+  });
+
   it("are what the code costs now", async () => {
     const bench = await openBench();
     try {

@@ -19,6 +19,7 @@ getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
+getContractFactory(name: 'ResultTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultTree__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
 getContractFactory(name: 'FeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FeedFactory__factory>
@@ -56,6 +57,7 @@ getContractFactory(name: 'Provenance', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
+getContractFactory(name: 'IRewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRewardSink__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
@@ -67,6 +69,7 @@ getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
+getContractAt(name: 'ResultTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultTree>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
 getContractAt(name: 'FeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FeedFactory>
@@ -104,6 +107,7 @@ getContractAt(name: 'Provenance', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
+getContractAt(name: 'IRewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRewardSink>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
@@ -115,6 +119,7 @@ deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'ResultTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -152,6 +157,7 @@ deployContract(name: 'Provenance', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IRewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
@@ -163,6 +169,7 @@ deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'ResultTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -200,6 +207,7 @@ deployContract(name: 'Provenance', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IRewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
 deployContract(name: 'ITC', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 

@@ -82,6 +82,7 @@ struct Filter {
 /// @param epsilon Privacy loss of each device, in millionths; 0 asks for exact partials.
 /// @param price ITC that a unit of weight earns at least; a result with more weight than the reward pays for can't be proposed.
 /// @param reward ITC for the owners.
+/// @param fee ITC for whoever proposes the result that stands.
 /// @param bond ITC that a proposer puts down and loses for a wrong result.
 /// @param deadline Last second for a proposal.
 /// @param challengeWindow Seconds for which a proposal can be challenged.
@@ -92,6 +93,7 @@ struct Terms {
     uint64 epsilon;
     uint128 price;
     uint128 reward;
+    uint128 fee;
     uint128 bond;
     uint64 deadline;
     uint64 challengeWindow;

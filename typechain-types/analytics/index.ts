@@ -9,3 +9,4 @@ export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
 export type { IPayoutRoller } from './IPayoutRoller.js';
 export type { PayoutRoller } from './PayoutRoller.js';
+export type { ResultTree } from './ResultTree.js';

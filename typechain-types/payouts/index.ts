@@ -3,4 +3,5 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { IPayoutPool } from './IPayoutPool.js';
+export type { IRewardSink } from './IRewardSink.js';
 export type { PayoutPool } from './PayoutPool.js';

@@ -9,3 +9,4 @@ export { IAnalytics__factory } from './IAnalytics__factory.js';
 export { IConsentRegistry__factory } from './IConsentRegistry__factory.js';
 export { IPayoutRoller__factory } from './IPayoutRoller__factory.js';
 export { PayoutRoller__factory } from './PayoutRoller__factory.js';
+export { ResultTree__factory } from './ResultTree__factory.js';

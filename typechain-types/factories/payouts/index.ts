@@ -3,4 +3,5 @@
 /* tslint:disable */
 /* eslint-disable */
 export { IPayoutPool__factory } from './IPayoutPool__factory.js';
+export { IRewardSink__factory } from './IRewardSink__factory.js';
 export { PayoutPool__factory } from './PayoutPool__factory.js';

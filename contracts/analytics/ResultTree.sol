@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {DeviceId} from "../identity/DeviceTypes.sol";
+import {Merkle} from "../libraries/Merkle.sol";
+import {Leaf, Node, Origin, Place, Summary} from "./ResultTypes.sol";
+
+/// @title Merkle tree whose nodes say what their leaves come to
+/// @notice digest(node) = keccak256(0x02 ‖ keccak256(abi.encode(summary)) ‖ below); below a leaf's node stands keccak256(0x00 ‖ abi.encode(leaf)),
+///         below any other keccak256(0x01 ‖ left ‖ right), the digests of its children. A node commits to what it says of its children, and to
+///         them: where the two don't agree, the node alone shows it, whatever else is wrong in the tree. The way up takes 64 bytes a level,
+///         however wide the aggregates are.
+library ResultTree {
+    /// @dev More levels than a tree has whose leaves are counted in 64 bits.
+    uint256 private constant MAX_LEVELS = 64;
+
+    error ResultTreeBadPlace(uint256 path, uint256 steps);
+
+    /// @notice The digest of a node.
+    function digestOf(Node memory node) internal pure returns (bytes32) {
+        return digestOf(hashOf(node.summary), node.below);
+    }
+
+    /// @notice The digest of a node, given the hash of its summary.
+    function digestOf(bytes32 summary, bytes32 below) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x02), summary, below));
+    }
+
+    /// @notice The hash of a summary.
+    function hashOf(Summary memory summary) internal pure returns (bytes32) {
+        return keccak256(abi.encode(summary));
+    }
+
+    /// @notice The node of a leaf.
+    function nodeOf(Leaf memory leaf) internal pure returns (Node memory) {
+        return Node(summaryOf(leaf), keccak256(bytes.concat(bytes1(0x00), abi.encode(leaf))));
+    }
+
+    /// @notice What the node of a leaf says.
+    function summaryOf(Leaf memory leaf) internal pure returns (Summary memory) {
+        return
+            Summary({
+                firstOwner: leaf.owner,
+                firstDevice: leaf.device,
+                lastOwner: leaf.owner,
+                lastDevice: leaf.device,
+                leaves: 1,
+                members: leaf.origin == Origin.Withheld ? 0 : 1,
+                count: leaf.count,
+                weight: leaf.weight,
+                aggregate: leaf.aggregate
+            });
+    }
+
+    /// @notice What the node above two says, for the aggregate that theirs merge to. `fits` is false where a number would overflow, and where
+    ///         the right one doesn't come after the left one.
+    function merge(
+        Summary memory a,
+        Summary memory b,
+        bytes32 aggregate
+    ) internal pure returns (bool fits, Summary memory merged) {
+        unchecked {
+            merged = Summary({
+                firstOwner: a.firstOwner,
+                firstDevice: a.firstDevice,
+                lastOwner: b.lastOwner,
+                lastDevice: b.lastDevice,
+                leaves: a.leaves + b.leaves,
+                members: a.members + b.members,
+                count: a.count + b.count,
+                weight: a.weight + b.weight,
+                aggregate: aggregate
+            });
+        }
+        fits =
+            merged.leaves >= a.leaves &&
+            merged.members >= a.members &&
+            merged.count >= a.count &&
+            merged.weight >= a.weight &&
+            isBefore(a.lastOwner, a.lastDevice, b.firstOwner, b.firstDevice);
+    }
+
+    /// @notice Whether the first pair comes before the second in the order of leaves.
+    function isBefore(address owner, DeviceId device, address owner2, DeviceId device2) internal pure returns (bool) {
+        return owner < owner2 || (owner == owner2 && DeviceId.unwrap(device) < DeviceId.unwrap(device2));
+    }
+
+    /// @notice Climbs from a node's digest to the root's.
+    /// Errors: ResultTreeBadPlace for half a step, more steps than any tree has, and a path beyond them.
+    function climb(bytes32 digest, Place calldata place) internal pure returns (bytes32) {
+        uint256 words = place.steps.length;
+        require(
+            words % 2 == 0 && words <= 2 * MAX_LEVELS && place.path >> (words / 2) == 0,
+            ResultTreeBadPlace(place.path, words)
+        );
+        for (uint256 k = 0; k < words; k += 2) {
+            bytes32 sibling = place.steps[k + 1];
+            bool isRight = (place.path >> (k / 2)) & 1 == 1;
+            bytes32 below = isRight ? Merkle.node(sibling, digest) : Merkle.node(digest, sibling);
+            digest = digestOf(place.steps[k], below);
+        }
+        return digest;
+    }
+}

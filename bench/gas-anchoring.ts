@@ -161,7 +161,7 @@ async function plantMillion({ addresses, chain, rpc }: Bench) {
       return execution(await contract.verifyEntry.estimateGas(...said), data);
     },
     async proveReading(): Promise<number> {
-      const { count, first, last } = batch.header;
+      const { count, first, last, values } = batch.header;
       const { path, siblings } = batch.prove(999);
       const reading = batch.readings[999];
       if (!reading) throw new Error("There is no such reading.");
@@ -172,6 +172,7 @@ async function plantMillion({ addresses, chain, rpc }: Bench) {
         count,
         first,
         last,
+        values: toHex(values),
         path,
         batchSiblings: [...siblings],
         logSiblings: range.prove(place),

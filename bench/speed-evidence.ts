@@ -107,14 +107,14 @@ async function bundleOf(kind: string): Promise<{ evidence: Evidence; peak: Uint8
       ],
     ],
   ]);
-  const { count, first, last } = batch.header;
+  const { count, first, last, values } = batch.header;
   const evidence: Evidence = {
     domain,
     anchor: ANCHOR,
     key: { kind, material: key.material, id: key.id },
     reading: signed,
     content: { kind: "scalar", ...measurement },
-    batch: { count, first, last, proof: batch.prove(7) },
+    batch: { count, first, last, values, proof: batch.prove(7) },
     entry: { publisher: PUBLISHER, index: BigInt(index), time: TIME, siblings },
     state: { header: headerOver(root), nodes },
   };

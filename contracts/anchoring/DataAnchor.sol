@@ -17,7 +17,7 @@ contract DataAnchor is IDataAnchor, EIP712 {
 
     bytes32 private constant ENTRY_TYPEHASH = keccak256("Entry(address device,uint64 index,bytes32 entry)");
     bytes32 private constant BATCH_TYPEHASH = keccak256(
-        "Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"
+        "Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema,bytes32 values)"
     );
     bytes32 private constant KEY_DELEGATE = "sigAuth";
 
@@ -239,7 +239,9 @@ contract DataAnchor is IDataAnchor, EIP712 {
             if (reading.time < place.first || reading.time > place.last) return false;
             bytes32 leaf = keccak256(abi.encodePacked(bytes1(0x00), digest));
             bytes32 root = Merkle.climb(leaf, place.path, place.batchSiblings);
-            entry = keccak256(abi.encode(BATCH_TYPEHASH, root, place.count, place.first, place.last, reading.schema));
+            entry = keccak256(
+                abi.encode(BATCH_TYPEHASH, root, place.count, place.first, place.last, reading.schema, place.values)
+            );
         }
         return
             _logs[place.publisher].includes(

@@ -32,7 +32,7 @@ export async function anchorReading(
   if (!mine) throw new Error("No reading.");
   const readings = measured.map(({ reading }) => reading);
   const batch = new Batch(readings, world.digests);
-  const { count, first, last } = batch.header;
+  const { count, first, last, values } = batch.header;
   const entry = alone ? world.digests.reading(mine.reading) : batch.entry;
   return {
     domain: { chainId: world.chainId, registry: world.addresses.DeviceRegistry },
@@ -40,7 +40,7 @@ export async function anchorReading(
     key: { kind: by.kind, material: by.material, id: by.id },
     reading: mine.reading,
     content: { kind: "scalar", ...mine.measurement },
-    ...(!alone && { batch: { count, first, last, proof: batch.prove(MINE) } }),
+    ...(!alone && { batch: { count, first, last, values, proof: batch.prove(MINE) } }),
     entry: await appended(world, entry),
   };
 }

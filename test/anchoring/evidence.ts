@@ -183,7 +183,7 @@ describe("Evidence of a reading", () => {
     const json = writeEvidence(evidence);
     expect(readEvidence(JSON.stringify(JSON.parse(json), null, 2))).to.deep.equal(evidence);
     const spellings = [
-      json.replace('{"format"', '{"format":"iotchain-evidence/2","format"'),
+      json.replace('{"format"', '{"format":"iotchain-evidence/3","format"'),
       json.replace('"content":{', '"content":{"kind":"scalar",'),
       json.replace('"chainId":"3', '"chainId":"\\u0033'),
       json.replace(evidence.anchor, evidence.anchor.toLowerCase()),

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Batch } from "../../toolkit/anchoring/batches.js";
+import { Batch, NO_VALUES } from "../../toolkit/anchoring/batches.js";
 import { entryLeaf, MountainRange, provesConsistency, provesRange } from "../../toolkit/anchoring/mountain-range.js";
 import { contentOf, type SignedReading, schemaIdOf, signReading } from "../../toolkit/anchoring/readings.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
@@ -238,15 +238,16 @@ describe("Proofs about a log", () => {
       range.append(entryLeaf(entry, times.at(-1) ?? 0n));
     }
     const { count, first, last } = batch.header;
+    const values = toHex(batch.header.values);
     const { path, siblings } = batch.prove(2);
     const [entryTime, inBatch] = [times[1] ?? 0n, times[2] ?? 0n];
-    const none = { count: 0n, first: 0n, last: 0n, path: 0n, batchSiblings: [] };
+    const none = { count: 0n, first: 0n, last: 0n, values: toHex(NO_VALUES), path: 0n, batchSiblings: [] };
     const here = { publisher: publisher().address, index: 1, entryTime, ...none, logSiblings: range.prove(1) };
     const there = {
       publisher: publisher().address,
       index: 2,
       entryTime: inBatch,
-      ...{ count, first, last, path, batchSiblings: [...siblings] },
+      ...{ count, first, last, values, path, batchSiblings: [...siblings] },
       logSiblings: range.prove(2),
     };
     return { alone, here, batched: batch.readings[2] ?? alone, there };
@@ -287,7 +288,12 @@ describe("Proofs about a log", () => {
         for (const move of Object.entries(moves))
           expect(await anchor().verifyReading(reading, { ...place, ...Object.fromEntries([move]) })).to.equal(false);
       }
-      for (const move of [{ first: there.first - 1n }, { last: there.last + 1n }, { path: there.path ^ 1n }])
+      for (const move of [
+        { first: there.first - 1n },
+        { last: there.last + 1n },
+        { path: there.path ^ 1n },
+        { values: other },
+      ])
         expect(await anchor().verifyReading(batched, { ...there, ...move })).to.equal(false);
       await expect(anchor().verifyReading(batched, { ...there, path: 2n ** 200n })).to.be.revertedWithCustomError(
         anchor(),
@@ -309,14 +315,17 @@ describe("Proofs about a log", () => {
         const entry = fromHex(
           world.ethers.keccak256(
             world.ethers.AbiCoder.defaultAbiCoder().encode(
-              ["bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32"],
+              ["bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32", "bytes32"],
               [
-                world.ethers.id("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"),
+                world.ethers.id(
+                  "Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema,bytes32 values)",
+                ),
                 batch.header.root,
                 1n,
                 first,
                 last,
                 schema,
+                NO_VALUES,
               ],
             ),
           ),
@@ -330,7 +339,16 @@ describe("Proofs about a log", () => {
         await world.anchor.connect(publisher()).append(publisher().address, index, entry);
         const entryTime = BigInt(await world.networkHelpers.time.latest());
         range.append(entryLeaf(entry, entryTime));
-        const place = { publisher: publisher().address, index, entryTime, count: 1n, first, last, path: 0n };
+        const place = {
+          publisher: publisher().address,
+          index,
+          entryTime,
+          count: 1n,
+          first,
+          last,
+          values: NO_VALUES,
+          path: 0n,
+        };
         const siblings = { batchSiblings: [], logSiblings: range.prove(Number(index)) };
         expect(await anchor().verifyReading(reading, { ...place, ...siblings })).to.equal(holds);
       }

@@ -91,7 +91,14 @@ describe("Readings and batches", () => {
       });
       const { count, first, last } = batch.header;
       expect([count, first, last]).to.deep.equal([BigInt(size), 100n, 99n + BigInt(size)]);
-      for (const change of [{ count: 0n }, { first: 1n }, { last: 1n }, { schema: rain }, { root: rain }]) {
+      for (const change of [
+        { count: 0n },
+        { first: 1n },
+        { last: 1n },
+        { schema: rain },
+        { root: rain },
+        { values: rain },
+      ]) {
         expect(toHex(entryOf({ ...batch.header, ...change }))).not.to.equal(toHex(batch.entry));
       }
     }

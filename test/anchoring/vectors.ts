@@ -110,11 +110,13 @@ describe("Test vectors", () => {
       expect(keccak256(concat([saltSecret, `0x${BigInt(sequence).toString(16).padStart(16, "0")}`]))).to.equal(salt);
       expect(keccak256(abi.encode(["int256", "bytes32"], [value, salt]))).to.equal(content);
     }
-    const type = keccak256(toUtf8Bytes("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"));
+    const type = keccak256(
+      toUtf8Bytes("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema,bytes32 values)"),
+    );
     batches.forEach(({ header, entry, proofs }: Json, k: number) => {
-      const { root, count, first, last, schema } = header;
-      const words = ["bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32"];
-      expect(keccak256(abi.encode(words, [type, root, count, first, last, schema]))).to.equal(entry);
+      const { root, count, first, last, schema, values } = header;
+      const words = ["bytes32", "bytes32", "uint64", "uint64", "uint64", "bytes32", "bytes32"];
+      expect(keccak256(abi.encode(words, [type, root, count, first, last, schema, values]))).to.equal(entry);
       expect([Number(count), proofs.length]).to.deep.equal([k + 1, k + 1]);
       expect(toHex(plainRoot(proofs.map(({ digest }: Json) => getBytes(leaf(digest)))))).to.equal(root);
       for (const { digest, path, siblings } of proofs) expect(climbed(leaf(digest), path, siblings)).to.equal(root);

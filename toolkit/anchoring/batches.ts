@@ -4,7 +4,9 @@ import { concat, fromHex, keccak256, uintBytes } from "../internal/bytes.js";
 import { climb, leafHash, type MerkleProof, MerkleTree } from "../internal/merkle.js";
 import type { SignedReading } from "./readings.js";
 
-const BATCH_TYPE = fromHex(id("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema)"));
+const BATCH_TYPE = fromHex(
+  id("Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema,bytes32 values)"),
+);
 
 /** What an entry commits to when it stands for many readings (EIP-712 struct `Batch`). Times are Unix seconds. */
 export interface BatchHeader {
@@ -17,11 +19,17 @@ export interface BatchHeader {
   readonly last: bigint;
   /** What all of the readings mean. */
   readonly schema: Uint8Array;
+  /** Commitment to the values, for proofs that reveal none of them; 32 zero bytes where there is none. */
+  readonly values: Uint8Array;
 }
 
+/** What a header says of its values where it commits to none. */
+export const NO_VALUES: Uint8Array = new Uint8Array(32);
+
 /** The 32 bytes that are anchored for a batch: its EIP-712 struct hash. */
-export function entryOf({ root, count, first, last, schema }: BatchHeader): Uint8Array {
-  return keccak256(concat(BATCH_TYPE, root, uintBytes(count, 32), uintBytes(first, 32), uintBytes(last, 32), schema));
+export function entryOf({ root, count, first, last, schema, values }: BatchHeader): Uint8Array {
+  const span = [count, first, last].map((word) => uintBytes(word, 32));
+  return keccak256(concat(BATCH_TYPE, root, ...span, schema, values));
 }
 
 /** The root that a reading's digest leads to. */
@@ -41,10 +49,14 @@ export class Batch {
   readonly entry: Uint8Array;
   private readonly tree: MerkleTree;
 
-  /** @param readings At least one, all of one schema. */
+  /**
+   * @param readings At least one, all of one schema.
+   * @param values The commitment to their values, if there is one.
+   */
   constructor(
     readonly readings: readonly SignedReading[],
     digests: Digests,
+    values: Uint8Array = NO_VALUES,
   ) {
     const schema = readings[0]?.schema;
     if (!schema) throw new RangeError("A batch needs a reading.");
@@ -53,7 +65,7 @@ export class Batch {
     times.sort((a, b) => Number(a - b));
     const [first = 0n] = times;
     const last = times.at(-1) ?? first;
-    this.header = { root: this.tree.root, count: BigInt(readings.length), first, last, schema };
+    this.header = { root: this.tree.root, count: BigInt(readings.length), first, last, schema, values };
     this.entry = entryOf(this.header);
   }
 

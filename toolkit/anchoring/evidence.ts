@@ -76,7 +76,7 @@ const CONTENT = z.discriminatedUnion("kind", [
 ]);
 
 const Bundle = z.strictObject({
-  format: z.literal("iotchain-evidence/2"),
+  format: z.literal("iotchain-evidence/3"),
   chainId: uint(64n),
   registry: address,
   anchor: address,
@@ -96,7 +96,9 @@ const Bundle = z.strictObject({
   }),
   content: z.optional(CONTENT),
   segment: z.optional(z.strictObject({ first: place, end: place, siblings: z.array(hex(32)).max(128) })),
-  batch: z.optional(z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), path: uint(64n), siblings })),
+  batch: z.optional(
+    z.strictObject({ count: uint(64n), first: uint(64n), last: uint(64n), values: hex(32), path: uint(64n), siblings }),
+  ),
   entry: z.strictObject({ publisher: address, index: uint(53n), time: uint(64n), siblings }),
   state: z.optional(
     z.strictObject({ header: hexUpTo(MAX_HEADER_BYTES), nodes: z.array(hexUpTo(MAX_NODE_BYTES)).max(MAX_NODES) }),
@@ -134,7 +136,7 @@ export function writeEvidence(evidence: Evidence): string {
   const { domain, anchor, key, reading, content, segment, batch, entry, state } = evidence;
   const text = (value: bigint): string => value.toString();
   return JSON.stringify({
-    format: "iotchain-evidence/2",
+    format: "iotchain-evidence/3",
     chainId: text(domain.chainId),
     registry: domain.registry,
     anchor,
@@ -156,6 +158,7 @@ export function writeEvidence(evidence: Evidence): string {
         count: text(batch.count),
         first: text(batch.first),
         last: text(batch.last),
+        values: toHex(batch.values),
         path: text(batch.proof.path),
         siblings: batch.proof.siblings.map(toHex),
       },
@@ -219,12 +222,12 @@ function batchOf({ path, siblings: above, ...times }: NonNullable<z.output<typeo
 
 /** The JSON Schema of a bundle, `docs/evidence.schema.json`. */
 export function evidenceJsonSchema(): object {
-  return { title: "Evidence of a reading, iotchain-evidence/2", ...z.toJSONSchema(Bundle, { io: "input" }) };
+  return { title: "Evidence of a reading, iotchain-evidence/3", ...z.toJSONSchema(Bundle, { io: "input" }) };
 }
 
 function parseBundle(json: string): z.output<typeof Bundle> {
   const malformed = (what: string, cause?: unknown): EvidenceError =>
-    new EvidenceError("ITC_EVIDENCE_MALFORMED", what, "Pass a bundle of format iotchain-evidence/2.", { cause });
+    new EvidenceError("ITC_EVIDENCE_MALFORMED", what, "Pass a bundle of format iotchain-evidence/3.", { cause });
   let value: unknown;
   try {
     value = JSON.parse(json);

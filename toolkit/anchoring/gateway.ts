@@ -244,7 +244,7 @@ export class Gateway {
       throw new GatewayError("ITC_GATEWAY_NOT_FINAL", what, "Ask again when its batch is final.");
     }
     const batch = this.batchOf(number, sealed.entry);
-    const { count, first, last } = batch.header;
+    const { count, first, last, values } = batch.header;
     const index = base.size + number;
     const size = base.size + this.batches.final;
     const { chainId, registry, anchor, publisher } = this.settings.owner;
@@ -253,7 +253,7 @@ export class Gateway {
       anchor,
       key,
       reading,
-      batch: { count, first, last, proof: batch.prove(Number(place)) },
+      batch: { count, first, last, values, proof: batch.prove(Number(place)) },
       entry: { publisher, index, time: sealed.time, siblings: this.batches.siblings(index, size) },
     };
   }

@@ -1,5 +1,9 @@
 import { toHex } from "../internal/bytes.js";
+import { NO_VALUES } from "./batches.js";
 import type { Evidence } from "./evidence.js";
+
+/** What stands in the place of a batch for a reading that is an entry of its own. */
+const ALONE = { count: 0n, first: 0n, last: 0n, values: NO_VALUES, proof: { path: 0n, siblings: [] } };
 
 /** What `DataAnchor.verifyReading` takes of a reading: the struct `ReadingFields`. */
 export interface ReadingFields {
@@ -18,6 +22,7 @@ export interface ReadingPlace {
   readonly count: bigint;
   readonly first: bigint;
   readonly last: bigint;
+  readonly values: string;
   readonly path: bigint;
   readonly batchSiblings: string[];
   readonly logSiblings: string[];
@@ -36,14 +41,14 @@ export function onChain(
   logSiblings: readonly Uint8Array[] = entry.siblings,
 ): [ReadingFields, ReadingPlace] {
   const { device, sequence, time, schema, content } = reading;
-  const { count, first, last, proof } = batch ?? { count: 0n, first: 0n, last: 0n, proof: { path: 0n, siblings: [] } };
+  const { count, first, last, values, proof } = batch ?? ALONE;
   return [
     { device, sequence, time, schema: toHex(schema), content: toHex(content) },
     {
       publisher: entry.publisher,
       index: entry.index,
       entryTime: entry.time,
-      ...{ count, first, last, path: proof.path },
+      ...{ count, first, last, values: toHex(values), path: proof.path },
       batchSiblings: proof.siblings.map(toHex),
       logSiblings: logSiblings.map(toHex),
     },

@@ -561,6 +561,11 @@
             "type": "uint64"
           },
           {
+            "internalType": "bytes32",
+            "name": "values",
+            "type": "bytes32"
+          },
+          {
             "internalType": "uint256",
             "name": "path",
             "type": "uint256"
@@ -657,6 +662,11 @@
             "internalType": "uint64",
             "name": "last",
             "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "values",
+            "type": "bytes32"
           },
           {
             "internalType": "uint256",

@@ -12,13 +12,19 @@ import * as Contracts from "./index.js";
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
   getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
-getContractFactory(name: 'AggregateTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AggregateTree__factory>
 getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Analytics__factory>
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
+getContractFactory(name: 'Court', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Court__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
-getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
-getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
+getContractFactory(name: 'ICourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICourt__factory>
+getContractFactory(name: 'IEligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEligibility__factory>
+getContractFactory(name: 'IHoldings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHoldings__factory>
+getContractFactory(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuestionDesk__factory>
+getContractFactory(name: 'IResultCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResultCourt__factory>
+getContractFactory(name: 'Partials', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Partials__factory>
+getContractFactory(name: 'QuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuestionDesk__factory>
+getContractFactory(name: 'ResultCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultCourt__factory>
 getContractFactory(name: 'ResultTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultTree__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
@@ -55,6 +61,8 @@ getContractFactory(name: 'P256Verifier', signerOrOptions?: ethers.Signer | Facto
 getContractFactory(name: 'PartTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PartTree__factory>
 getContractFactory(name: 'Provenance', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Provenance__factory>
 getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
+getContractFactory(name: 'BloomFilter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BloomFilter__factory>
+getContractFactory(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.HyperLogLog__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
 getContractFactory(name: 'IRewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRewardSink__factory>
@@ -62,13 +70,19 @@ getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
   getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
-getContractAt(name: 'AggregateTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AggregateTree>
 getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Analytics>
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
+getContractAt(name: 'Court', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Court>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
-getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
-getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
+getContractAt(name: 'ICourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICourt>
+getContractAt(name: 'IEligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEligibility>
+getContractAt(name: 'IHoldings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHoldings>
+getContractAt(name: 'IQuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuestionDesk>
+getContractAt(name: 'IResultCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResultCourt>
+getContractAt(name: 'Partials', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Partials>
+getContractAt(name: 'QuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuestionDesk>
+getContractAt(name: 'ResultCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultCourt>
 getContractAt(name: 'ResultTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultTree>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
@@ -105,6 +119,8 @@ getContractAt(name: 'P256Verifier', address: string | ethers.Addressable, signer
 getContractAt(name: 'PartTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PartTree>
 getContractAt(name: 'Provenance', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Provenance>
 getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
+getContractAt(name: 'BloomFilter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BloomFilter>
+getContractAt(name: 'HyperLogLog', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.HyperLogLog>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
 getContractAt(name: 'IRewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRewardSink>
@@ -112,13 +128,19 @@ getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
-deployContract(name: 'AggregateTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
+deployContract(name: 'Court', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
-deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
-deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'ICourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICourt>
+deployContract(name: 'IEligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
+deployContract(name: 'IHoldings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
+deployContract(name: 'IResultCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultCourt>
+deployContract(name: 'Partials', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
+deployContract(name: 'QuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuestionDesk>
+deployContract(name: 'ResultCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultCourt>
 deployContract(name: 'ResultTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
@@ -155,6 +177,8 @@ deployContract(name: 'P256Verifier', signerOrOptions?: ethers.Signer | DeployCon
 deployContract(name: 'PartTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
 deployContract(name: 'Provenance', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
+deployContract(name: 'BloomFilter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BloomFilter>
+deployContract(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'IRewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
@@ -162,13 +186,19 @@ deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
-deployContract(name: 'AggregateTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
+deployContract(name: 'Court', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
-deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
-deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'ICourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICourt>
+deployContract(name: 'IEligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
+deployContract(name: 'IHoldings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IQuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
+deployContract(name: 'IResultCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultCourt>
+deployContract(name: 'Partials', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
+deployContract(name: 'QuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuestionDesk>
+deployContract(name: 'ResultCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultCourt>
 deployContract(name: 'ResultTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
@@ -205,6 +235,8 @@ deployContract(name: 'P256Verifier', args: any[], signerOrOptions?: ethers.Signe
 deployContract(name: 'PartTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
 deployContract(name: 'Provenance', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
+deployContract(name: 'BloomFilter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BloomFilter>
+deployContract(name: 'HyperLogLog', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'IRewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>

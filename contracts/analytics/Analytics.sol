@@ -1,245 +1,292 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {DeviceId, DeviceState} from "../identity/DeviceTypes.sol";
-import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
-import {AggregateTree} from "./AggregateTree.sol";
-import {Aggregate, Leaf, Node, Request, RequestId, RequestStatus} from "./AnalyticsTypes.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IRewardSink} from "../payouts/IRewardSink.sol";
+import {ITC} from "../token/ITC.sol";
 import {IAnalytics} from "./IAnalytics.sol";
-import {IConsentRegistry} from "./IConsentRegistry.sol";
-import {PayoutRoller} from "./PayoutRoller.sol";
+import {RequestRules} from "./RequestRules.sol";
+import {Request, RequestId, RequestStatus, Settlement, Terms} from "./RequestTypes.sol";
+import {Leaf, Node, Proposal} from "./ResultTypes.sol";
+import {ResultTree} from "./ResultTree.sol";
 
-/// @title Requests, results and challenges
-/// @dev Left out on purpose: pause, upgrade, and any way for an administrator to take a reward or a bond.
-contract Analytics is IAnalytics, AccessManaged {
-    using AggregateTree for Node;
+/// @title Requests and results
+contract Analytics is IAnalytics, EIP712 {
+    using ResultTree for Node;
+    using RequestRules for Request;
+    using RequestRules for Terms;
 
-    /// @dev Three slots; a request writes the first alone. `sum`, `count` and `members` share the third.
+    /// @dev Five slots; a request writes the first alone. `status` to `proposer` share it, and so do `weight` to `questions`.
+    ///      While a request is open, `proposedAt` is when its last proposal fell, or 0.
     struct Analysis {
         RequestStatus status;
+        bool isQuestioned;
         uint40 requestedAt;
-        uint40 challengeEnd;
+        uint40 proposedAt;
         address proposer;
         bytes32 root;
-        Aggregate result;
+        uint128 weight;
+        uint64 members;
+        uint40 proposedBlock;
+        uint24 questions;
+        bytes32 value;
+        bytes32 content;
     }
 
-    uint64 private constant LONGEST_CHALLENGE_WINDOW = 30 days;
+    /// @dev Who may take proposals down, and where rewards go; fixed for good. The courts don't know this contract until it is named to them.
+    struct Parts {
+        address court;
+        address questions;
+        IRewardSink claims;
+        IRewardSink roller;
+        IRewardSink pusher;
+    }
 
-    IERC20 private immutable TOKEN;
-    IDeviceRegistry private immutable REGISTRY;
-    IConsentRegistry private immutable CONSENTS;
-    PayoutRoller private immutable ROLLER;
+    bytes32 private constant PARTIAL_TYPEHASH = keccak256(
+        "Partial(address device,bytes32 request,address owner,uint64 count,uint64 spent,bytes32 aggregate)"
+    );
+
+    ITC private immutable TOKEN;
+    address private immutable COURT;
+    address private immutable QUESTIONS;
+    IRewardSink private immutable CLAIMS;
+    IRewardSink private immutable ROLLER;
+    IRewardSink private immutable PUSHER;
     uint64 private immutable MINIMUM_CHALLENGE_WINDOW;
+    uint64 private immutable ANSWER_TIME;
     uint128 private immutable MINIMUM_BOND;
 
     mapping(RequestId id => Analysis) private _analyses;
 
-    /// @param authority Who may administer: names the guardian.
     /// @param token ITC.
-    /// @param registry Says who owns which device.
-    /// @param consents Says who agreed to what.
-    /// @param minimumWindow Seconds that every proposal stays open to challenge at least, payout roots included.
-    /// @param minimumBond_ ITC that every proposer puts down at least, rollers included.
+    /// @param parts The courts and the reward sinks.
+    /// @param minimumWindow Seconds that every proposal stays open to challenge at least.
+    /// @param answerTime Seconds in which the proposer answers a question; a questioned proposal stays open twice as long beyond its window.
+    /// @param minimumBond_ ITC that every proposer puts down at least.
     constructor(
-        address authority,
-        IERC20 token,
-        IDeviceRegistry registry,
-        IConsentRegistry consents,
+        ITC token,
+        Parts memory parts,
         uint64 minimumWindow,
+        uint64 answerTime,
         uint128 minimumBond_
-    ) AccessManaged(authority) {
+    ) EIP712("Analytics", "1") {
         TOKEN = token;
-        REGISTRY = registry;
-        CONSENTS = consents;
+        COURT = parts.court;
+        QUESTIONS = parts.questions;
+        CLAIMS = parts.claims;
+        ROLLER = parts.roller;
+        PUSHER = parts.pusher;
         MINIMUM_CHALLENGE_WINDOW = minimumWindow;
+        ANSWER_TIME = answerTime;
         MINIMUM_BOND = minimumBond_;
-        // Created here, since each must know the other for good.
-        ROLLER = new PayoutRoller(authority, token, this, minimumWindow, minimumBond_);
+    }
+
+    modifier onlyCourt() {
+        require(msg.sender == COURT || msg.sender == QUESTIONS, AnalyticsNotCourt(msg.sender));
+        _;
     }
 
     /// @inheritdoc IAnalytics
     function request(Request calldata asked) external returns (RequestId id) {
-        // Checks
-        require(msg.sender == asked.requester, AnalyticsNotRequester(asked.requester, msg.sender));
-        require(_areFair(asked), AnalyticsBadTerms(asked));
-        id = requestIdOf(asked);
-        Analysis storage analysis = _analyses[id];
-        require(analysis.status == RequestStatus.None, AnalyticsWrongStatus(id, analysis.status));
+        id = _open(asked, msg.sender);
+        // ITC reverts, it never returns false. The same holds for every transfer below.
+        TOKEN.transferFrom(msg.sender, address(this), asked.terms.escrowOf());
+    }
 
-        // Effects
-        analysis.status = RequestStatus.Open;
-        analysis.requestedAt = uint40(block.timestamp);
-        emit AnalysisRequested(id, msg.sender, asked.purpose, asked);
+    /// @inheritdoc IAnalytics
+    function requestWithPermit(
+        Request calldata asked,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (RequestId id) {
+        id = _open(asked, msg.sender);
+        uint256 escrow = asked.terms.escrowOf();
+        // A permit is public once sent: used by somebody else first, it has done its work.
+        try TOKEN.permit(msg.sender, address(this), escrow, deadline, v, r, s) {} catch {}
+        TOKEN.transferFrom(msg.sender, address(this), escrow);
+    }
 
-        // Interactions: ITC reverts, it never returns false. The same holds for every transfer below.
-        TOKEN.transferFrom(msg.sender, address(this), asked.reward);
+    /// @inheritdoc IAnalytics
+    function requestWithAuthorization(
+        Request calldata asked,
+        uint256 validAfter,
+        uint256 validBefore,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (RequestId id) {
+        id = _open(asked, asked.requester);
+        bytes32 nonce = RequestId.unwrap(id);
+        uint256 escrow = asked.terms.escrowOf();
+        TOKEN.receiveWithAuthorization(asked.requester, address(this), escrow, validAfter, validBefore, nonce, v, r, s);
     }
 
     /// @inheritdoc IAnalytics
     function cancel(Request calldata asked) external {
         // Checks
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Open);
-        require(
-            msg.sender == asked.requester || block.timestamp > asked.deadline,
-            AnalyticsDeadlineAhead(id, asked.deadline)
-        );
+        if (block.timestamp <= asked.query.anchoredBy) {
+            require(msg.sender == asked.requester, AnalyticsNotRequester(asked.requester, msg.sender));
+        } else {
+            uint64 lastSecond = _lastSecondOf(asked, analysis);
+            require(block.timestamp > lastSecond, AnalyticsTooEarly(id, lastSecond + 1));
+        }
 
         // Effects
         analysis.status = RequestStatus.Cancelled;
         emit RequestCancelled(id);
 
         // Interactions
-        TOKEN.transfer(asked.requester, asked.reward);
+        TOKEN.transfer(asked.requester, asked.terms.escrowOf());
     }
 
     /// @inheritdoc IAnalytics
-    function propose(
-        Request calldata asked,
-        Aggregate calldata result,
-        Node calldata left,
-        Node calldata right,
-        bytes32 content
-    ) external {
+    function propose(Request calldata asked, Node calldata root, bytes calldata aggregate, bytes32 content) external {
         // Checks
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Open);
-        require(block.timestamp <= asked.deadline, AnalyticsDeadlinePassed(id, asked.deadline));
-        Aggregate memory merged = AggregateTree.merge(left.aggregate, right.aggregate);
-        require(AggregateTree.equal(result, merged), AnalyticsResultDoesNotSum(result, merged));
-        require(result.count != 0, AnalyticsNoReadings(id));
-        require(result.members >= asked.cohort, AnalyticsCohortTooSmall(id, result.members, asked.cohort));
+        _requireProposable(id, analysis, asked, root);
+
+        (bool fits, bytes32 value) = asked.valueOf(aggregate, root.summary.aggregate);
+        require(fits, AnalyticsWrongAggregate(id));
 
         // Effects
-        bytes32 root = AggregateTree.hashOf(left, right);
-        uint64 challengeEnd = uint64(block.timestamp) + asked.challengeWindow;
         analysis.status = RequestStatus.Proposed;
-        analysis.challengeEnd = uint40(challengeEnd);
+        analysis.isQuestioned = false;
+        analysis.proposedAt = uint40(block.timestamp);
         analysis.proposer = msg.sender;
-        analysis.root = root;
-        analysis.result = result;
-        emit ResultProposed(id, msg.sender, root, result, content, challengeEnd);
+        analysis.root = root.digestOf();
+        analysis.weight = root.summary.weight;
+        analysis.members = root.summary.members;
+        analysis.proposedBlock = uint40(block.number);
+        analysis.questions = 0;
+        analysis.value = value;
+        analysis.content = content;
+        emit ResultProposed(id, msg.sender, root, aggregate, content, _challengeEndOf(asked, analysis));
 
         // Interactions
-        TOKEN.transferFrom(msg.sender, address(this), asked.bond);
-    }
-
-    /// @inheritdoc IAnalytics
-    function challengeMerge(
-        Request calldata asked,
-        Node calldata node,
-        uint256 path,
-        Node[] calldata siblings,
-        Node calldata left,
-        Node calldata right
-    ) external {
-        RequestId id = _requireInResult(asked, node, path, siblings);
-        require(node.hash == AggregateTree.hashOf(left, right), AnalyticsNotInResult(id));
-        // Compared in pieces, not merged: children that overflow are a wrong merge as well.
-        bool right_ =
-            int256(left.aggregate.sum) + right.aggregate.sum == node.aggregate.sum &&
-                uint256(left.aggregate.count) + right.aggregate.count == node.aggregate.count &&
-                uint256(left.aggregate.members) + right.aggregate.members == node.aggregate.members;
-        require(!right_, AnalyticsNodeIsRight(id));
-        _slash(id, asked);
-    }
-
-    /// @inheritdoc IAnalytics
-    function challengeLeaf(
-        Request calldata asked,
-        Node calldata node,
-        uint256 path,
-        Node[] calldata siblings,
-        Leaf calldata leaf
-    ) external {
-        RequestId id = _requireInResult(asked, node, path, siblings);
-        Node memory right = AggregateTree.nodeOf(leaf);
-        require(node.hash == right.hash, AnalyticsNotInResult(id));
-        require(!AggregateTree.equal(node.aggregate, right.aggregate), AnalyticsNodeIsRight(id));
-        _slash(id, asked);
-    }
-
-    /// @inheritdoc IAnalytics
-    function challengeMember(
-        Request calldata asked,
-        Leaf calldata leaf,
-        uint256 path,
-        Node[] calldata siblings
-    ) external {
-        RequestId id = _requireInResult(asked, AggregateTree.nodeOf(leaf), path, siblings);
-        require(!_isEligible(asked, leaf, _analyses[id].requestedAt), AnalyticsMemberIsEligible(id, leaf.device));
-        _slash(id, asked);
-    }
-
-    /// @inheritdoc IAnalytics
-    function challengeDouble(
-        Request calldata asked,
-        Leaf[2] calldata leaves,
-        uint256[2] calldata paths,
-        Node[] calldata siblingsOfFirst,
-        Node[] calldata siblingsOfSecond
-    ) external {
-        RequestId id = _requireInResult(asked, AggregateTree.nodeOf(leaves[0]), paths[0], siblingsOfFirst);
-        _requireInResult(asked, AggregateTree.nodeOf(leaves[1]), paths[1], siblingsOfSecond);
-        require(
-            DeviceId.unwrap(leaves[0].device) == DeviceId.unwrap(leaves[1].device) &&
-                (paths[0] != paths[1] || siblingsOfFirst.length != siblingsOfSecond.length),
-            AnalyticsSamePlace(id, leaves[0].device)
-        );
-        _slash(id, asked);
-    }
-
-    /// @inheritdoc IAnalytics
-    function reject(Request calldata asked) external restricted {
-        (RequestId id, Analysis storage analysis) = _inWindow(asked);
-        _reopen(id);
-        TOKEN.transfer(analysis.proposer, asked.bond);
+        TOKEN.transferFrom(msg.sender, address(this), asked.terms.bond);
     }
 
     /// @inheritdoc IAnalytics
     function finalise(Request calldata asked) external {
         // Checks
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
-        require(block.timestamp > analysis.challengeEnd, AnalyticsChallengeOpen(id, analysis.challengeEnd));
+        uint64 end = _challengeEndOf(asked, analysis);
+        require(block.timestamp > end, AnalyticsTooEarly(id, end + 1));
+        require(analysis.questions == 0, AnalyticsQuestionsOpen(id, analysis.questions));
 
         // Effects
         analysis.status = RequestStatus.Final;
-        emit ResultFinalised(id, analysis.root, analysis.result);
+        emit ResultFinalised(id, analysis.root);
 
         // Interactions
-        TOKEN.transfer(analysis.proposer, asked.bond);
-        TOKEN.transfer(address(ROLLER), asked.reward);
+        Settlement settlement = asked.terms.settlement;
+        IRewardSink sink =
+            settlement == Settlement.Direct
+                ? CLAIMS
+                : settlement == Settlement.Rolled
+                    ? ROLLER
+                    : PUSHER;
+        TOKEN.transfer(analysis.proposer, uint256(asked.terms.bond) + asked.terms.fee);
+        TOKEN.transfer(address(sink), asked.terms.reward);
+        sink.fund(RequestId.unwrap(id), asked.requester, asked.terms.reward);
+    }
+
+    /// @inheritdoc IAnalytics
+    /// @dev Half to the requester, who waited in vain: a cheat that challenges itself first, on seeing a challenge under way, still loses half.
+    function slash(Request calldata asked, address challenger) external onlyCourt {
+        (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
+        _reopen(id, analysis, challenger, true);
+        uint256 half = asked.terms.bond / 2;
+        TOKEN.transfer(challenger, half);
+        TOKEN.transfer(asked.requester, asked.terms.bond - half);
+    }
+
+    /// @inheritdoc IAnalytics
+    function dismiss(Request calldata asked, address challenger) external onlyCourt {
+        (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
+        _reopen(id, analysis, challenger, false);
+        TOKEN.transfer(analysis.proposer, asked.terms.bond);
+    }
+
+    /// @inheritdoc IAnalytics
+    function hold(Request calldata asked) external onlyCourt {
+        (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
+        uint64 until = uint64(analysis.proposedAt) + asked.terms.challengeWindow;
+        require(block.timestamp <= until, AnalyticsTooLate(id, until));
+        analysis.isQuestioned = true;
+        ++analysis.questions;
+        emit ResultQuestioned(id, _challengeEndOf(asked, analysis));
+    }
+
+    /// @inheritdoc IAnalytics
+    function release(Request calldata asked) external onlyCourt {
+        (, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
+        --analysis.questions;
     }
 
     /// @inheritdoc IAnalytics
     function statusOf(
+        Request calldata asked
+    ) external view returns (RequestStatus status, uint64 requestedAt, uint64 proposedAt, uint64 lastSecond) {
+        Analysis storage analysis = _analyses[requestIdOf(asked)];
+        return (analysis.status, analysis.requestedAt, analysis.proposedAt, _lastSecondOf(asked, analysis));
+    }
+
+    /// @inheritdoc IAnalytics
+    function proposalOf(Request calldata asked) external view returns (Proposal memory proposal) {
+        RequestId id = requestIdOf(asked);
+        Analysis storage analysis = _analyses[id];
+        if (analysis.status != RequestStatus.Proposed) return proposal;
+        proposal.id = id;
+        proposal.root = analysis.root;
+        proposal.proposer = analysis.proposer;
+        proposal.snapshot = analysis.requestedAt;
+        proposal.proposedBlock = analysis.proposedBlock;
+        proposal.challengeEnd = _challengeEndOf(asked, analysis);
+        proposal.stamp = keccak256(abi.encode(id, proposal.root, proposal.proposer, proposal.proposedBlock));
+    }
+
+    /// @inheritdoc IAnalytics
+    function resultOf(
         RequestId id
-    ) external view returns (RequestStatus status, uint64 requestedAt, address proposer, uint64 challengeEnd) {
+    ) external view returns (bool isFinal, bytes32 root, uint64 members, uint128 weight, bytes32 value) {
         Analysis storage analysis = _analyses[id];
-        return (analysis.status, analysis.requestedAt, analysis.proposer, analysis.challengeEnd);
+        isFinal = analysis.status == RequestStatus.Final;
+        return (isFinal, analysis.root, analysis.members, analysis.weight, analysis.value);
     }
 
     /// @inheritdoc IAnalytics
-    function resultOf(RequestId id) external view returns (bool isFinal, bytes32 root, Aggregate memory result) {
-        Analysis storage analysis = _analyses[id];
-        return (analysis.status == RequestStatus.Final, analysis.root, analysis.result);
+    function contentOf(RequestId id) external view returns (bytes32) {
+        return _analyses[id].content;
     }
 
     /// @inheritdoc IAnalytics
-    function roller() external view returns (address) {
-        return address(ROLLER);
+    function isResult(Request calldata asked, bytes calldata aggregate) external view returns (bool) {
+        Analysis storage analysis = _analyses[requestIdOf(asked)];
+        (bool fits, bytes32 value) = asked.valueOf(aggregate, keccak256(aggregate));
+        return analysis.status == RequestStatus.Final && fits && analysis.value == value;
     }
 
     /// @inheritdoc IAnalytics
-    function minimumChallengeWindow() external view returns (uint64) {
-        return MINIMUM_CHALLENGE_WINDOW;
+    function partialDigest(RequestId id, Leaf calldata leaf) external view returns (bytes32) {
+        bytes memory said = abi.encode(
+            PARTIAL_TYPEHASH,
+            leaf.device,
+            id,
+            leaf.owner,
+            leaf.count,
+            leaf.spent,
+            leaf.aggregate
+        );
+        return _hashTypedDataV4(keccak256(said));
     }
 
     /// @inheritdoc IAnalytics
-    function minimumBond() external view returns (uint256) {
-        return MINIMUM_BOND;
+    function limits() external view returns (uint64 minimumWindow, uint64 answerTime, uint256 minimumBond) {
+        return (MINIMUM_CHALLENGE_WINDOW, ANSWER_TIME, MINIMUM_BOND);
     }
 
     /// @inheritdoc IAnalytics
@@ -247,43 +294,42 @@ contract Analytics is IAnalytics, AccessManaged {
         return RequestId.wrap(keccak256(abi.encode(block.chainid, address(this), asked)));
     }
 
-    /// @dev Half to the challenger, half to the requester who waited in vain: a cheat that challenges itself first, on seeing a
-    ///      challenge under way, still loses half.
-    function _slash(RequestId id, Request calldata asked) private {
-        uint256 half = asked.bond / 2;
-        _reopen(id);
-        TOKEN.transfer(msg.sender, half);
-        TOKEN.transfer(asked.requester, asked.bond - half);
+    function _open(Request calldata asked, address payer) private returns (RequestId id) {
+        require(payer == asked.requester, AnalyticsNotRequester(asked.requester, payer));
+        id = requestIdOf(asked);
+        require(asked.areFair(MINIMUM_CHALLENGE_WINDOW, MINIMUM_BOND), AnalyticsBadTerms(id));
+        Analysis storage analysis = _analyses[id];
+        require(analysis.status == RequestStatus.None, AnalyticsWrongStatus(id, analysis.status));
+        analysis.status = RequestStatus.Open;
+        analysis.requestedAt = uint40(block.timestamp);
+        emit AnalysisRequested(id, asked.requester, asked.purpose, asked);
     }
 
     /// @dev The next proposal overwrites the fallen one; until then its root stays to be read, never as final.
-    function _reopen(RequestId id) private {
-        _analyses[id].status = RequestStatus.Open;
-        emit ResultRejected(id, msg.sender);
+    function _reopen(RequestId id, Analysis storage analysis, address by, bool slashed) private {
+        analysis.status = RequestStatus.Open;
+        analysis.proposedAt = uint40(block.timestamp);
+        emit ResultRejected(id, by, slashed);
     }
 
-    /// @dev Terms under which owners and proposers can trust the outcome.
-    function _areFair(Request calldata asked) private view returns (bool) {
-        return
-            asked.from < asked.to &&
-            asked.cohort > 1 &&
-            asked.deadline >= block.timestamp &&
-            asked.challengeWindow >= MINIMUM_CHALLENGE_WINDOW &&
-            asked.challengeWindow <= LONGEST_CHALLENGE_WINDOW &&
-            asked.reward != 0 &&
-            asked.bond >= MINIMUM_BOND;
-    }
-
-    function _isEligible(Request calldata asked, Leaf calldata leaf, uint64 time) private view returns (bool) {
-        (DeviceState state, , , uint64 activatedAt, uint64 ownedSince, uint64 stateSince, ) = REGISTRY.deviceOf(
-            leaf.device
+    function _requireProposable(
+        RequestId id,
+        Analysis storage analysis,
+        Request calldata asked,
+        Node calldata root
+    ) private view {
+        require(block.timestamp > asked.query.anchoredBy, AnalyticsTooEarly(id, asked.query.anchoredBy + 1));
+        // A question belongs to one proposal; so does a second.
+        require(block.timestamp > analysis.proposedAt, AnalyticsTooEarly(id, uint64(analysis.proposedAt) + 1));
+        uint64 lastSecond = _lastSecondOf(asked, analysis);
+        require(block.timestamp <= lastSecond, AnalyticsTooLate(id, lastSecond));
+        uint64 members = root.summary.members;
+        require(members >= asked.terms.cohort, AnalyticsCohortTooSmall(id, members, asked.terms.cohort));
+        uint128 weight = root.summary.weight;
+        require(
+            weight != 0 && uint256(asked.terms.price) * weight <= asked.terms.reward,
+            AnalyticsRewardTooSmall(id, weight)
         );
-        if (state == DeviceState.None || activatedAt > time) return false;
-        if (state != DeviceState.Active && stateSince <= time) return false;
-        if (!CONSENTS.isGranted(leaf.owner, asked.purpose, time)) return false;
-        // A device sold since the request was made says nothing about who had it then.
-        if (ownedSince > time) return true;
-        return IERC721(address(REGISTRY)).ownerOf(uint160(DeviceId.unwrap(leaf.device))) == leaf.owner;
     }
 
     function _inStatus(
@@ -295,23 +341,14 @@ contract Analytics is IAnalytics, AccessManaged {
         require(analysis.status == status, AnalyticsWrongStatus(id, analysis.status));
     }
 
-    function _inWindow(Request calldata asked) private view returns (RequestId id, Analysis storage analysis) {
-        (id, analysis) = _inStatus(asked, RequestStatus.Proposed);
-        require(block.timestamp <= analysis.challengeEnd, AnalyticsChallengeOver(id, analysis.challengeEnd));
+    /// @dev A request whose proposal fell late stays open for as long as a window, so that a lie can't use up the time for the truth.
+    function _lastSecondOf(Request calldata asked, Analysis storage analysis) private view returns (uint64) {
+        uint64 fallen = analysis.proposedAt == 0 ? 0 : uint64(analysis.proposedAt) + asked.terms.challengeWindow;
+        return fallen > asked.terms.deadline ? fallen : asked.terms.deadline;
     }
 
-    function _requireInResult(
-        Request calldata asked,
-        Node memory node,
-        uint256 path,
-        Node[] calldata siblings
-    ) private view returns (RequestId id) {
-        Analysis storage analysis;
-        (id, analysis) = _inWindow(asked);
-        Node memory root = node.climb(path, siblings);
-        require(
-            root.hash == analysis.root && AggregateTree.equal(root.aggregate, analysis.result),
-            AnalyticsNotInResult(id)
-        );
+    function _challengeEndOf(Request calldata asked, Analysis storage analysis) private view returns (uint64) {
+        uint64 end = uint64(analysis.proposedAt) + asked.terms.challengeWindow;
+        return analysis.isQuestioned ? end + 2 * ANSWER_TIME : end;
     }
 }

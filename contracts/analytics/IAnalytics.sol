@@ -1,144 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.26;
 
-import {DeviceId} from "../identity/DeviceTypes.sol";
-import {Aggregate, Leaf, Node, Request, RequestId, RequestStatus} from "./AnalyticsTypes.sol";
+import {Request, RequestId, RequestStatus} from "./RequestTypes.sol";
+import {Leaf, Node, Proposal} from "./ResultTypes.sol";
 
-/// @title Requests, results and challenges
-/// @notice A company puts a reward in escrow and says what it wants to know. Anyone proposes the result as one root with a bond. Whoever
-///         sees a wrong node shows it in one transaction and takes half the bond; the other half goes to the requester. A result that stands to the end of its window is final, and
-///         its reward goes to the payout roller. Times are Unix seconds, ITC has 18 decimals, values carry the scale of their schema.
-/// @dev What a challenge can't yet show on chain (a device's sum that its anchored readings don't bear out, a device left out) the
-///      guardian can turn down inside the window; see docs/security.md.
+/// @title Requests and results
+/// @notice A company puts a reward in escrow and says what it wants to know. Once the data are in, anyone proposes the result as the root of a
+///         tree, with a bond. Whoever sees something wrong in it shows it in one transaction to one of the courts (`IResultCourt`,
+///         `IQuestions`) and takes half the bond; the other half goes to the requester, and the request is open again. A result that stands to
+///         the end of its window is final: its reward goes to where owners claim it. Times are Unix seconds, ITC has 18 decimals, values carry
+///         the scale of their schema.
+/// @dev Left out on purpose: pause, upgrade, and administration of any kind.
 interface IAnalytics {
     /// @notice A request is open and its reward in escrow.
     event AnalysisRequested(RequestId indexed id, address indexed requester, bytes32 indexed purpose, Request request);
-    /// @notice The request ended without a result; its reward went back.
+    /// @notice The request ended without a result; its money went back.
     event RequestCancelled(RequestId indexed id);
-    /// @notice A result was proposed and can be challenged up to `challengeEnd`. `content` identifies the full data.
+    /// @notice A result was proposed. `content` identifies the full data of its tree.
     event ResultProposed(
         RequestId indexed id,
         address indexed proposer,
-        bytes32 root,
-        Aggregate result,
+        Node root,
+        bytes aggregate,
         bytes32 content,
         uint64 challengeEnd
     );
-    /// @notice The proposal fell, by a challenge or by the guardian; the request is open again.
-    event ResultRejected(RequestId indexed id, address indexed by);
+    /// @notice The proposal fell; the request is open again. `slashed` says whether its bond was lost.
+    event ResultRejected(RequestId indexed id, address indexed by, bool slashed);
+    /// @notice Somebody asks the proposer to show something; the window is longer for it.
+    event ResultQuestioned(RequestId indexed id, uint64 challengeEnd);
     /// @notice The result stands.
-    event ResultFinalised(RequestId indexed id, bytes32 root, Aggregate result);
+    event ResultFinalised(RequestId indexed id, bytes32 root);
 
     error AnalyticsNotRequester(address requester, address sender);
-    error AnalyticsBadTerms(Request request);
+    error AnalyticsNotCourt(address sender);
+    error AnalyticsBadTerms(RequestId id);
     error AnalyticsWrongStatus(RequestId id, RequestStatus status);
-    error AnalyticsDeadlinePassed(RequestId id, uint64 deadline);
-    error AnalyticsDeadlineAhead(RequestId id, uint64 deadline);
+    error AnalyticsTooEarly(RequestId id, uint64 from);
+    error AnalyticsTooLate(RequestId id, uint64 until);
     error AnalyticsCohortTooSmall(RequestId id, uint64 members, uint64 cohort);
-    error AnalyticsResultDoesNotSum(Aggregate stated, Aggregate merged);
-    error AnalyticsNoReadings(RequestId id);
-    error AnalyticsChallengeOpen(RequestId id, uint64 challengeEnd);
-    error AnalyticsChallengeOver(RequestId id, uint64 challengeEnd);
-    error AnalyticsNotInResult(RequestId id);
-    error AnalyticsNodeIsRight(RequestId id);
-    error AnalyticsMemberIsEligible(RequestId id, DeviceId device);
-    error AnalyticsSamePlace(RequestId id, DeviceId device);
+    error AnalyticsWrongAggregate(RequestId id);
+    error AnalyticsRewardTooSmall(RequestId id, uint128 weight);
+    error AnalyticsQuestionsOpen(RequestId id, uint256 questions);
 
-    /// @notice Opens a request and takes its reward (allowance needed). Only `request.requester`.
-    /// Errors: AnalyticsNotRequester, AnalyticsBadTerms (window empty, cohort below 2, deadline past, challenge window below
-    /// `minimumChallengeWindow()` or above 30 days, no reward, bond below `minimumBond()`), AnalyticsWrongStatus (the same request
-    /// twice), ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: AnalysisRequested.
-    function request(Request calldata request) external returns (RequestId id);
+    /// @notice Opens a request and takes reward and fee (allowance needed). Only `asked.requester`. The time of this block is the snapshot:
+    ///         who owned and agreed to what then decides who is in.
+    /// Errors: AnalyticsNotRequester, AnalyticsBadTerms (query unsound; cohort below 2, deadline not after `anchoredBy`, challenge window or bond below
+    /// `limits()`, window above 30 days, no reward, noise asked for an operation that has none),
+    /// AnalyticsWrongStatus (the same request twice), ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: AnalysisRequested.
+    function request(Request calldata asked) external returns (RequestId id);
 
-    /// @notice Ends an open request and returns its reward. The requester at any time, anyone after the deadline.
-    /// Errors: AnalyticsWrongStatus, AnalyticsDeadlineAhead. Event: RequestCancelled.
-    function cancel(Request calldata request) external;
+    /// @notice As `request`, with the requester's EIP-2612 permit for reward and fee. Only the requester.
+    /// @dev A permit that somebody else has used first does no harm: the allowance is there.
+    function requestWithPermit(
+        Request calldata asked,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (RequestId id);
 
-    /// @notice Proposes a result and takes the bond (allowance needed). Anyone.
-    /// @param result What the proposer states.
-    /// @param left The root's left child, with its aggregate.
-    /// @param right The root's right child.
-    /// @param content Identifies the full data of the tree, for those who check it.
-    /// Errors: AnalyticsWrongStatus, AnalyticsDeadlinePassed, AnalyticsResultDoesNotSum, AnalyticsNoReadings,
-    /// AnalyticsCohortTooSmall, AggregateTreeOverflow, ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: ResultProposed.
-    function propose(
-        Request calldata request,
-        Aggregate calldata result,
-        Node calldata left,
-        Node calldata right,
-        bytes32 content
-    ) external;
+    /// @notice As `request`, paid by the requester's EIP-3009 authorisation to receive, whose nonce is the request's id. Anyone may send it: the
+    ///         nonce binds every word of the request.
+    function requestWithAuthorization(
+        Request calldata asked,
+        uint256 validAfter,
+        uint256 validBefore,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (RequestId id);
 
-    /// @notice Shows a node whose children don't add up to what its parent says. Anyone; earns half the bond.
-    /// @dev Name the highest wrong node: above it everything must add up for the proof to climb.
-    /// Errors: AnalyticsWrongStatus, AnalyticsChallengeOver, AnalyticsNotInResult, AnalyticsNodeIsRight. Event: ResultRejected.
-    function challengeMerge(
-        Request calldata request,
-        Node calldata node,
-        uint256 path,
-        Node[] calldata siblings,
-        Node calldata left,
-        Node calldata right
-    ) external;
+    /// @notice Ends an open request and returns its money. The requester up to the second `anchoredBy`, in which no proposal can be seen yet;
+    ///         anyone after the last second for a proposal.
+    /// Errors: AnalyticsWrongStatus, AnalyticsNotRequester, AnalyticsTooEarly. Event: RequestCancelled.
+    function cancel(Request calldata asked) external;
 
-    /// @notice Shows a leaf whose parent says something else of it. Anyone; earns half the bond. Errors and event as above.
-    function challengeLeaf(
-        Request calldata request,
-        Node calldata node,
-        uint256 path,
-        Node[] calldata siblings,
-        Leaf calldata leaf
-    ) external;
+    /// @notice Proposes a result and takes the bond (allowance needed). Anyone, after `anchoredBy` and up to the last second that `statusOf` says.
+    /// @param root The tree's root.
+    /// @param aggregate The bytes whose hash the root names.
+    /// @param content Identifies the full data of the tree, for those who check it: a SHA-256 as in a CID.
+    /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsTooLate, AnalyticsWrongAggregate (hash or length, or narrow values beyond
+    /// int128), AnalyticsCohortTooSmall, AnalyticsRewardTooSmall (`price` isn't met, or no weight), ERC20InsufficientAllowance,
+    /// ERC20InsufficientBalance. Event: ResultProposed.
+    function propose(Request calldata asked, Node calldata root, bytes calldata aggregate, bytes32 content) external;
 
-    /// @notice Shows a member that may not be in the result: its device was not active when the request was made and is in that
-    ///         state still, its owner is another and was so then, or had not consented then. Anyone; earns half the bond.
-    /// Errors: AnalyticsMemberIsEligible and as above. Event: ResultRejected.
-    function challengeMember(
-        Request calldata request,
-        Leaf calldata leaf,
-        uint256 path,
-        Node[] calldata siblings
-    ) external;
+    /// @notice Makes a proposal final once its window is over, returns the bond, pays the fee, and hands the reward on. Anyone.
+    /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsQuestionsOpen. Event: ResultFinalised.
+    function finalise(Request calldata asked) external;
 
-    /// @notice Shows a device that counts twice. Anyone; earns half the bond.
-    /// @param paths The two places.
-    /// Errors: AnalyticsSamePlace and as above. Event: ResultRejected.
-    function challengeDouble(
-        Request calldata request,
-        Leaf[2] calldata leaves,
-        uint256[2] calldata paths,
-        Node[] calldata siblingsOfFirst,
-        Node[] calldata siblingsOfSecond
-    ) external;
+    /// @notice Takes a wrong proposal down: half the bond to `challenger`, half to the requester. Only a court.
+    /// Errors: AnalyticsNotCourt, AnalyticsWrongStatus. Event: ResultRejected.
+    function slash(Request calldata asked, address challenger) external;
 
-    /// @notice Turns a proposal down inside its window; the bond returns to its proposer. Only the guardian.
-    /// Errors: AnalyticsWrongStatus, AnalyticsChallengeOver. Event: ResultRejected.
-    function reject(Request calldata request) external;
+    /// @notice Takes a doubtful proposal down; the bond goes back. Only a court. Errors and event as `slash`.
+    function dismiss(Request calldata asked, address challenger) external;
 
-    /// @notice Makes a proposal final once its window is over, returns the bond, and hands the reward to the roller. Anyone.
-    /// Errors: AnalyticsWrongStatus, AnalyticsChallengeOpen. Event: ResultFinalised.
-    function finalise(Request calldata request) external;
+    /// @notice Counts a question that must be settled before the result can be final. Only a court.
+    /// Errors: AnalyticsNotCourt, AnalyticsWrongStatus, AnalyticsTooLate. Event: ResultQuestioned.
+    function hold(Request calldata asked) external;
+
+    /// @notice A question is settled. Only a court. Errors: AnalyticsNotCourt, AnalyticsWrongStatus.
+    function release(Request calldata asked) external;
 
     /// @notice The id of a request on this chain and contract.
-    function requestIdOf(Request calldata request) external view returns (RequestId);
+    function requestIdOf(Request calldata asked) external view returns (RequestId);
 
     /// @notice Where a request stands.
+    /// @return status The stage.
+    /// @return requestedAt When it was made: the snapshot.
+    /// @return proposedAt When the latest proposal came, or, for one that is open again, when the latest fell; 0 if there was none.
+    /// @return lastSecond Last second for a proposal. A request whose proposal fell late stays open for as long as a challenge window.
     function statusOf(
-        RequestId id
-    ) external view returns (RequestStatus status, uint64 requestedAt, address proposer, uint64 challengeEnd);
+        Request calldata asked
+    ) external view returns (RequestStatus status, uint64 requestedAt, uint64 proposedAt, uint64 lastSecond);
+
+    /// @notice The proposal that waits for the end of its window; all 0 if there is none.
+    function proposalOf(Request calldata asked) external view returns (Proposal memory);
 
     /// @notice The latest proposal or the final result, for contracts to read.
     /// @return isFinal Whether it stands for good.
-    /// @return root The tree's root.
-    /// @return result The aggregate; the mean is sum / count.
-    function resultOf(RequestId id) external view returns (bool isFinal, bytes32 root, Aggregate memory result);
+    /// @return root The root's digest.
+    /// @return members Devices that contribute.
+    /// @return weight What the reward is divided by.
+    /// @return value For aggregates of at most two words: both as int128, the first in the upper half; for wider ones their keccak256.
+    function resultOf(
+        RequestId id
+    ) external view returns (bool isFinal, bytes32 root, uint64 members, uint128 weight, bytes32 value);
 
-    /// @notice Where rewards of final results go.
-    function roller() external view returns (address);
+    /// @notice What identifies the full data of the latest proposal's tree.
+    function contentOf(RequestId id) external view returns (bytes32);
 
-    /// @notice The shortest challenge window that a request may ask for, in seconds.
-    function minimumChallengeWindow() external view returns (uint64);
+    /// @notice Whether a final result has this aggregate: how a contract reads one that is wider than two words.
+    function isResult(Request calldata asked, bytes calldata aggregate) external view returns (bool);
 
-    /// @notice The smallest proposer's bond that a request may ask for, in ITC.
-    function minimumBond() external view returns (uint256);
+    /// @notice The 32 bytes that a device signs for an attested partial (EIP-712: Partial(device, request, owner, count, spent, aggregate)).
+    function partialDigest(RequestId id, Leaf calldata leaf) external view returns (bytes32);
+
+    /// @notice What holds for every request.
+    /// @return minimumWindow The shortest challenge window, in seconds.
+    /// @return answerTime Seconds in which a proposer answers a question.
+    /// @return minimumBond The smallest proposer's bond, in ITC.
+    function limits() external view returns (uint64 minimumWindow, uint64 answerTime, uint256 minimumBond);
 }

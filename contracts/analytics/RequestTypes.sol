@@ -51,7 +51,7 @@ enum RequestStatus {
 /// @param from First second of the window of reading times.
 /// @param to First second after the window.
 /// @param anchoredBy Last second at which a reading can have come on chain to count; not before `to` - 1. Proposals come later.
-/// @param cap Most readings of one device that count: the first ones in the window by sequence number.
+/// @param cap Most readings of one device that count.
 struct Query {
     bytes32 schema;
     Operation operation;

@@ -36,6 +36,11 @@ library ResultTree {
         return Node(summaryOf(leaf), keccak256(bytes.concat(bytes1(0x00), abi.encode(leaf))));
     }
 
+    /// @notice What lies below the node of two children.
+    function above(bytes32 left, bytes32 right) internal pure returns (bytes32) {
+        return Merkle.node(left, right);
+    }
+
     /// @notice What the node of a leaf says.
     function summaryOf(Leaf memory leaf) internal pure returns (Summary memory) {
         return

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.26;
 
 import {DeviceId} from "../identity/DeviceTypes.sol";
+import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
+import {RequestId} from "./RequestTypes.sol";
 
 /// @notice Where a device's partial comes from.
 ///         `Withheld`: its readings weren't open to the proposer; it counts for nothing, and earns nothing.
@@ -19,8 +21,8 @@ enum Origin {
 /// @param count How many readings it speaks of.
 /// @param weight Its part of the reward, by the request's rule.
 /// @param spent Attested with noise: millionths of epsilon that the device had spent on the purpose before, in its own word; else 0.
-/// @param evidence Proved: keccak256 of the ranges of sequence numbers, see `Ranges`. Attested: keccak256(abi.encode(signer, signature)).
-///        Withheld: 0.
+/// @param evidence keccak256(abi.encode(a, b)) of two byte strings. Proved: the ranges of sequence numbers that count, each as first and last in
+///        8 bytes, ascending; and nothing. Attested: the device's ERC-7913 signer; and its signature over `partialDigest`. Withheld: 0.
 /// @param aggregate keccak256 of the partial's bytes.
 struct Leaf {
     address owner;
@@ -62,4 +64,41 @@ struct Node {
 struct Place {
     uint256 path;
     bytes32[] steps;
+}
+
+/// @notice A result that can be challenged.
+/// @param root The digest of the tree's root.
+/// @param snapshot When the request was made: who owned and agreed to what then is in.
+/// @param challengeEnd Last second for a challenge.
+/// @param stamp Tells this proposal from all others.
+struct Proposal {
+    RequestId id;
+    bytes32 root;
+    address proposer;
+    uint64 snapshot;
+    uint64 proposedBlock;
+    uint64 challengeEnd;
+    bytes32 stamp;
+}
+
+/// @notice A place in a result where no leaf stands: two neighbours, by the node above both, whose left child ends before it and whose right child
+///         begins after it; or the root, for a place beyond either end (the children are then not looked at).
+struct Gap {
+    Place place;
+    Node node;
+    Node left;
+    Node right;
+}
+
+/// @notice A reading that is laid open, with where it is anchored.
+/// @param value The number whose salted hash is the reading's content.
+/// @param signer The device's present ERC-7913 signer, and `signature` its signature over the registry's `readingDigest`; empty for a reading in the
+///        device's own log.
+struct OpenReading {
+    ReadingFields fields;
+    ReadingPlace place;
+    int256 value;
+    bytes32 salt;
+    bytes signer;
+    bytes signature;
 }

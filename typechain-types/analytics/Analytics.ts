@@ -5,67 +5,97 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type RequestStruct = {requester: AddressLike, salt: BytesLike, purpose: BytesLike, schema: BytesLike, operation: BigNumberish, from: BigNumberish, to: BigNumberish, cohort: BigNumberish, deadline: BigNumberish, challengeWindow: BigNumberish, reward: BigNumberish, bond: BigNumberish}
+    export type QueryStruct = {schema: BytesLike, operation: BigNumberish, size: BigNumberish, hashes: BigNumberish, lower: BigNumberish, upper: BigNumberish, from: BigNumberish, to: BigNumberish, anchoredBy: BigNumberish, cap: BigNumberish}
 
-    export type RequestStructOutput = [requester: string, salt: string, purpose: string, schema: string, operation: bigint, from: bigint, to: bigint, cohort: bigint, deadline: bigint, challengeWindow: bigint, reward: bigint, bond: bigint] & {requester: string, salt: string, purpose: string, schema: string, operation: bigint, from: bigint, to: bigint, cohort: bigint, deadline: bigint, challengeWindow: bigint, reward: bigint, bond: bigint }
+    export type QueryStructOutput = [schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint] & {schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint }
   
 
-    export type AggregateStruct = {sum: BigNumberish, count: BigNumberish, members: BigNumberish}
+    export type FilterStruct = {lot: BytesLike, region: BigNumberish, assurance: BigNumberish, verifier: AddressLike}
 
-    export type AggregateStructOutput = [sum: bigint, count: bigint, members: bigint] & {sum: bigint, count: bigint, members: bigint }
+    export type FilterStructOutput = [lot: string, region: bigint, assurance: bigint, verifier: string] & {lot: string, region: bigint, assurance: bigint, verifier: string }
   
 
-    export type LeafStruct = {owner: AddressLike, device: AddressLike, sum: BigNumberish, count: BigNumberish}
+    export type TermsStruct = {cohort: BigNumberish, epsilon: BigNumberish, price: BigNumberish, reward: BigNumberish, fee: BigNumberish, bond: BigNumberish, deadline: BigNumberish, challengeWindow: BigNumberish, weighting: BigNumberish, settlement: BigNumberish}
 
-    export type LeafStructOutput = [owner: string, device: string, sum: bigint, count: bigint] & {owner: string, device: string, sum: bigint, count: bigint }
+    export type TermsStructOutput = [cohort: bigint, epsilon: bigint, price: bigint, reward: bigint, fee: bigint, bond: bigint, deadline: bigint, challengeWindow: bigint, weighting: bigint, settlement: bigint] & {cohort: bigint, epsilon: bigint, price: bigint, reward: bigint, fee: bigint, bond: bigint, deadline: bigint, challengeWindow: bigint, weighting: bigint, settlement: bigint }
   
 
-    export type NodeStruct = {hash: BytesLike, aggregate: AggregateStruct}
+    export type RequestStruct = {requester: AddressLike, salt: BytesLike, purpose: BytesLike, query: QueryStruct, filter: FilterStruct, terms: TermsStruct}
 
-    export type NodeStructOutput = [hash: string, aggregate: AggregateStructOutput] & {hash: string, aggregate: AggregateStructOutput }
+    export type RequestStructOutput = [requester: string, salt: string, purpose: string, query: QueryStructOutput, filter: FilterStructOutput, terms: TermsStructOutput] & {requester: string, salt: string, purpose: string, query: QueryStructOutput, filter: FilterStructOutput, terms: TermsStructOutput }
   
+
+    export type SummaryStruct = {firstOwner: AddressLike, firstDevice: AddressLike, lastOwner: AddressLike, lastDevice: AddressLike, leaves: BigNumberish, members: BigNumberish, count: BigNumberish, weight: BigNumberish, aggregate: BytesLike}
+
+    export type SummaryStructOutput = [firstOwner: string, firstDevice: string, lastOwner: string, lastDevice: string, leaves: bigint, members: bigint, count: bigint, weight: bigint, aggregate: string] & {firstOwner: string, firstDevice: string, lastOwner: string, lastDevice: string, leaves: bigint, members: bigint, count: bigint, weight: bigint, aggregate: string }
+  
+
+    export type NodeStruct = {summary: SummaryStruct, below: BytesLike}
+
+    export type NodeStructOutput = [summary: SummaryStructOutput, below: string] & {summary: SummaryStructOutput, below: string }
+  
+
+    export type LeafStruct = {owner: AddressLike, device: AddressLike, origin: BigNumberish, count: BigNumberish, weight: BigNumberish, spent: BigNumberish, evidence: BytesLike, aggregate: BytesLike}
+
+    export type LeafStructOutput = [owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string] & {owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string }
+  
+
+    export type ProposalStruct = {id: BytesLike, root: BytesLike, proposer: AddressLike, snapshot: BigNumberish, proposedBlock: BigNumberish, challengeEnd: BigNumberish, stamp: BytesLike}
+
+    export type ProposalStructOutput = [id: string, root: string, proposer: string, snapshot: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string] & {id: string, root: string, proposer: string, snapshot: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string }
+  
+
+export declare namespace Analytics {
+      
+    export type PartsStruct = {court: AddressLike, questions: AddressLike, claims: AddressLike, roller: AddressLike, pusher: AddressLike}
+
+    export type PartsStructOutput = [court: string, questions: string, claims: string, roller: string, pusher: string] & {court: string, questions: string, claims: string, roller: string, pusher: string }
+  
+    }
 
   export interface AnalyticsInterface extends Interface {
-    getFunction(nameOrSignature: "authority" | "cancel" | "challengeDouble" | "challengeLeaf" | "challengeMember" | "challengeMerge" | "finalise" | "isConsumingScheduledOp" | "minimumBond" | "minimumChallengeWindow" | "propose" | "reject" | "request" | "requestIdOf" | "resultOf" | "roller" | "setAuthority" | "statusOf"): FunctionFragment;
+    getFunction(nameOrSignature: "cancel" | "contentOf" | "dismiss" | "eip712Domain" | "finalise" | "hold" | "isResult" | "limits" | "partialDigest" | "proposalOf" | "propose" | "release" | "request" | "requestIdOf" | "requestWithAuthorization" | "requestWithPermit" | "resultOf" | "slash" | "statusOf"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AnalysisRequested" | "AuthorityUpdated" | "RequestCancelled" | "ResultFinalised" | "ResultProposed" | "ResultRejected"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AnalysisRequested" | "EIP712DomainChanged" | "RequestCancelled" | "ResultFinalised" | "ResultProposed" | "ResultQuestioned" | "ResultRejected"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'cancel', values: [RequestStruct]): string;
-encodeFunctionData(functionFragment: 'challengeDouble', values: [RequestStruct, [LeafStruct, LeafStruct], [BigNumberish, BigNumberish], NodeStruct[], NodeStruct[]]): string;
-encodeFunctionData(functionFragment: 'challengeLeaf', values: [RequestStruct, NodeStruct, BigNumberish, NodeStruct[], LeafStruct]): string;
-encodeFunctionData(functionFragment: 'challengeMember', values: [RequestStruct, LeafStruct, BigNumberish, NodeStruct[]]): string;
-encodeFunctionData(functionFragment: 'challengeMerge', values: [RequestStruct, NodeStruct, BigNumberish, NodeStruct[], NodeStruct, NodeStruct]): string;
+    encodeFunctionData(functionFragment: 'cancel', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'contentOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'dismiss', values: [RequestStruct, AddressLike]): string;
+encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct]): string;
-encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
-encodeFunctionData(functionFragment: 'minimumBond', values?: undefined): string;
-encodeFunctionData(functionFragment: 'minimumChallengeWindow', values?: undefined): string;
-encodeFunctionData(functionFragment: 'propose', values: [RequestStruct, AggregateStruct, NodeStruct, NodeStruct, BytesLike]): string;
-encodeFunctionData(functionFragment: 'reject', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'hold', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'isResult', values: [RequestStruct, BytesLike]): string;
+encodeFunctionData(functionFragment: 'limits', values?: undefined): string;
+encodeFunctionData(functionFragment: 'partialDigest', values: [BytesLike, LeafStruct]): string;
+encodeFunctionData(functionFragment: 'proposalOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'propose', values: [RequestStruct, NodeStruct, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'release', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'requestIdOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'requestWithAuthorization', values: [RequestStruct, BigNumberish, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'roller', values?: undefined): string;
-encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'statusOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'slash', values: [RequestStruct, AddressLike]): string;
+encodeFunctionData(functionFragment: 'statusOf', values: [RequestStruct]): string;
 
-    decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'cancel', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'challengeDouble', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'challengeLeaf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'challengeMember', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'challengeMerge', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'cancel', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'contentOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'dismiss', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'minimumBond', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'minimumChallengeWindow', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'hold', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isResult', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'limits', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'partialDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'proposalOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'propose', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'reject', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'release', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestIdOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestWithAuthorization', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resultOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'roller', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'slash', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
   }
 
@@ -82,10 +112,10 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 
   
 
-    export namespace AuthorityUpdatedEvent {
-      export type InputTuple = [authority: AddressLike];
-      export type OutputTuple = [authority: string];
-      export interface OutputObject {authority: string };
+    export namespace EIP712DomainChangedEvent {
+      export type InputTuple = [];
+      export type OutputTuple = [];
+      export interface OutputObject {};
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -107,9 +137,9 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
   
 
     export namespace ResultFinalisedEvent {
-      export type InputTuple = [id: BytesLike, root: BytesLike, result: AggregateStruct];
-      export type OutputTuple = [id: string, root: string, result: AggregateStructOutput];
-      export interface OutputObject {id: string, root: string, result: AggregateStructOutput };
+      export type InputTuple = [id: BytesLike, root: BytesLike];
+      export type OutputTuple = [id: string, root: string];
+      export interface OutputObject {id: string, root: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -119,9 +149,21 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
   
 
     export namespace ResultProposedEvent {
-      export type InputTuple = [id: BytesLike, proposer: AddressLike, root: BytesLike, result: AggregateStruct, content: BytesLike, challengeEnd: BigNumberish];
-      export type OutputTuple = [id: string, proposer: string, root: string, result: AggregateStructOutput, content: string, challengeEnd: bigint];
-      export interface OutputObject {id: string, proposer: string, root: string, result: AggregateStructOutput, content: string, challengeEnd: bigint };
+      export type InputTuple = [id: BytesLike, proposer: AddressLike, root: NodeStruct, aggregate: BytesLike, content: BytesLike, challengeEnd: BigNumberish];
+      export type OutputTuple = [id: string, proposer: string, root: NodeStructOutput, aggregate: string, content: string, challengeEnd: bigint];
+      export interface OutputObject {id: string, proposer: string, root: NodeStructOutput, aggregate: string, content: string, challengeEnd: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace ResultQuestionedEvent {
+      export type InputTuple = [id: BytesLike, challengeEnd: BigNumberish];
+      export type OutputTuple = [id: string, challengeEnd: bigint];
+      export interface OutputObject {id: string, challengeEnd: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -131,9 +173,9 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
   
 
     export namespace ResultRejectedEvent {
-      export type InputTuple = [id: BytesLike, by: AddressLike];
-      export type OutputTuple = [id: string, by: string];
-      export interface OutputObject {id: string, by: string };
+      export type InputTuple = [id: BytesLike, by: AddressLike, slashed: boolean];
+      export type OutputTuple = [id: string, by: string, slashed: boolean];
+      export interface OutputObject {id: string, by: string, slashed: boolean };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -176,14 +218,6 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 
     
     
-    authority: TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >
-    
-
-    
     cancel: TypedContractMethod<
       [asked: RequestStruct, ],
       [void],
@@ -192,34 +226,26 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
     
 
     
-    challengeDouble: TypedContractMethod<
-      [asked: RequestStruct, leaves: [LeafStruct, LeafStruct], paths: [BigNumberish, BigNumberish], siblingsOfFirst: NodeStruct[], siblingsOfSecond: NodeStruct[], ],
+    contentOf: TypedContractMethod<
+      [id: BytesLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    dismiss: TypedContractMethod<
+      [asked: RequestStruct, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >
     
 
     
-    challengeLeaf: TypedContractMethod<
-      [asked: RequestStruct, node: NodeStruct, path: BigNumberish, siblings: NodeStruct[], leaf: LeafStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    challengeMember: TypedContractMethod<
-      [asked: RequestStruct, leaf: LeafStruct, path: BigNumberish, siblings: NodeStruct[], ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    challengeMerge: TypedContractMethod<
-      [asked: RequestStruct, node: NodeStruct, path: BigNumberish, siblings: NodeStruct[], left: NodeStruct, right: NodeStruct, ],
-      [void],
-      'nonpayable'
+    eip712Domain: TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
+      'view'
     >
     
 
@@ -232,39 +258,55 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
     
 
     
-    isConsumingScheduledOp: TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >
-    
-
-    
-    minimumBond: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    minimumChallengeWindow: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    propose: TypedContractMethod<
-      [asked: RequestStruct, result: AggregateStruct, left: NodeStruct, right: NodeStruct, content: BytesLike, ],
+    hold: TypedContractMethod<
+      [asked: RequestStruct, ],
       [void],
       'nonpayable'
     >
     
 
     
-    reject: TypedContractMethod<
+    isResult: TypedContractMethod<
+      [asked: RequestStruct, aggregate: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    limits: TypedContractMethod<
+      [],
+      [[bigint, bigint, bigint] & {minimumWindow: bigint, answerTime: bigint, minimumBond: bigint }],
+      'view'
+    >
+    
+
+    
+    partialDigest: TypedContractMethod<
+      [id: BytesLike, leaf: LeafStruct, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    proposalOf: TypedContractMethod<
+      [asked: RequestStruct, ],
+      [ProposalStructOutput],
+      'view'
+    >
+    
+
+    
+    propose: TypedContractMethod<
+      [asked: RequestStruct, root: NodeStruct, aggregate: BytesLike, content: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    release: TypedContractMethod<
       [asked: RequestStruct, ],
       [void],
       'nonpayable'
@@ -288,24 +330,32 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
     
 
     
+    requestWithAuthorization: TypedContractMethod<
+      [asked: RequestStruct, validAfter: BigNumberish, validBefore: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
+    requestWithPermit: TypedContractMethod<
+      [asked: RequestStruct, deadline: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
     resultOf: TypedContractMethod<
       [id: BytesLike, ],
-      [[boolean, string, AggregateStructOutput] & {isFinal: boolean, root: string, result: AggregateStructOutput }],
+      [[boolean, string, bigint, bigint, string] & {isFinal: boolean, root: string, members: bigint, weight: bigint, value: string }],
       'view'
     >
     
 
     
-    roller: TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >
-    
-
-    
-    setAuthority: TypedContractMethod<
-      [newAuthority: AddressLike, ],
+    slash: TypedContractMethod<
+      [asked: RequestStruct, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -313,8 +363,8 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 
     
     statusOf: TypedContractMethod<
-      [id: BytesLike, ],
-      [[bigint, bigint, string, bigint] & {status: bigint, requestedAt: bigint, proposer: string, challengeEnd: bigint }],
+      [asked: RequestStruct, ],
+      [[bigint, bigint, bigint, bigint] & {status: bigint, requestedAt: bigint, proposedAt: bigint, lastSecond: bigint }],
       'view'
     >
     
@@ -322,62 +372,62 @@ decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'authority'): TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'cancel'): TypedContractMethod<
+    getFunction(nameOrSignature: 'cancel'): TypedContractMethod<
       [asked: RequestStruct, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'challengeDouble'): TypedContractMethod<
-      [asked: RequestStruct, leaves: [LeafStruct, LeafStruct], paths: [BigNumberish, BigNumberish], siblingsOfFirst: NodeStruct[], siblingsOfSecond: NodeStruct[], ],
+getFunction(nameOrSignature: 'contentOf'): TypedContractMethod<
+      [id: BytesLike, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'dismiss'): TypedContractMethod<
+      [asked: RequestStruct, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'challengeLeaf'): TypedContractMethod<
-      [asked: RequestStruct, node: NodeStruct, path: BigNumberish, siblings: NodeStruct[], leaf: LeafStruct, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'challengeMember'): TypedContractMethod<
-      [asked: RequestStruct, leaf: LeafStruct, path: BigNumberish, siblings: NodeStruct[], ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'challengeMerge'): TypedContractMethod<
-      [asked: RequestStruct, node: NodeStruct, path: BigNumberish, siblings: NodeStruct[], left: NodeStruct, right: NodeStruct, ],
-      [void],
-      'nonpayable'
+getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
+      'view'
     >;
 getFunction(nameOrSignature: 'finalise'): TypedContractMethod<
       [asked: RequestStruct, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'minimumBond'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'minimumChallengeWindow'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'propose'): TypedContractMethod<
-      [asked: RequestStruct, result: AggregateStruct, left: NodeStruct, right: NodeStruct, content: BytesLike, ],
+getFunction(nameOrSignature: 'hold'): TypedContractMethod<
+      [asked: RequestStruct, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'reject'): TypedContractMethod<
+getFunction(nameOrSignature: 'isResult'): TypedContractMethod<
+      [asked: RequestStruct, aggregate: BytesLike, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'limits'): TypedContractMethod<
+      [],
+      [[bigint, bigint, bigint] & {minimumWindow: bigint, answerTime: bigint, minimumBond: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'partialDigest'): TypedContractMethod<
+      [id: BytesLike, leaf: LeafStruct, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'proposalOf'): TypedContractMethod<
+      [asked: RequestStruct, ],
+      [ProposalStructOutput],
+      'view'
+    >;
+getFunction(nameOrSignature: 'propose'): TypedContractMethod<
+      [asked: RequestStruct, root: NodeStruct, aggregate: BytesLike, content: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'release'): TypedContractMethod<
       [asked: RequestStruct, ],
       [void],
       'nonpayable'
@@ -392,32 +442,38 @@ getFunction(nameOrSignature: 'requestIdOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'requestWithAuthorization'): TypedContractMethod<
+      [asked: RequestStruct, validAfter: BigNumberish, validBefore: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
+      [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'requestWithPermit'): TypedContractMethod<
+      [asked: RequestStruct, deadline: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
+      [string],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'resultOf'): TypedContractMethod<
       [id: BytesLike, ],
-      [[boolean, string, AggregateStructOutput] & {isFinal: boolean, root: string, result: AggregateStructOutput }],
+      [[boolean, string, bigint, bigint, string] & {isFinal: boolean, root: string, members: bigint, weight: bigint, value: string }],
       'view'
     >;
-getFunction(nameOrSignature: 'roller'): TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
-      [newAuthority: AddressLike, ],
+getFunction(nameOrSignature: 'slash'): TypedContractMethod<
+      [asked: RequestStruct, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'statusOf'): TypedContractMethod<
-      [id: BytesLike, ],
-      [[bigint, bigint, string, bigint] & {status: bigint, requestedAt: bigint, proposer: string, challengeEnd: bigint }],
+      [asked: RequestStruct, ],
+      [[bigint, bigint, bigint, bigint] & {status: bigint, requestedAt: bigint, proposedAt: bigint, lastSecond: bigint }],
       'view'
     >;
 
     getEvent(key: 'AnalysisRequested'): TypedContractEvent<AnalysisRequestedEvent.InputTuple, AnalysisRequestedEvent.OutputTuple, AnalysisRequestedEvent.OutputObject>;
-getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+getEvent(key: 'EIP712DomainChanged'): TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
 getEvent(key: 'RequestCancelled'): TypedContractEvent<RequestCancelledEvent.InputTuple, RequestCancelledEvent.OutputTuple, RequestCancelledEvent.OutputObject>;
 getEvent(key: 'ResultFinalised'): TypedContractEvent<ResultFinalisedEvent.InputTuple, ResultFinalisedEvent.OutputTuple, ResultFinalisedEvent.OutputObject>;
 getEvent(key: 'ResultProposed'): TypedContractEvent<ResultProposedEvent.InputTuple, ResultProposedEvent.OutputTuple, ResultProposedEvent.OutputObject>;
+getEvent(key: 'ResultQuestioned'): TypedContractEvent<ResultQuestionedEvent.InputTuple, ResultQuestionedEvent.OutputTuple, ResultQuestionedEvent.OutputObject>;
 getEvent(key: 'ResultRejected'): TypedContractEvent<ResultRejectedEvent.InputTuple, ResultRejectedEvent.OutputTuple, ResultRejectedEvent.OutputObject>;
 
     filters: {
@@ -426,23 +482,27 @@ getEvent(key: 'ResultRejected'): TypedContractEvent<ResultRejectedEvent.InputTup
       AnalysisRequested: TypedContractEvent<AnalysisRequestedEvent.InputTuple, AnalysisRequestedEvent.OutputTuple, AnalysisRequestedEvent.OutputObject>;
     
 
-      'AuthorityUpdated(address)': TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
-      AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+      'EIP712DomainChanged()': TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+      EIP712DomainChanged: TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
     
 
       'RequestCancelled(bytes32)': TypedContractEvent<RequestCancelledEvent.InputTuple, RequestCancelledEvent.OutputTuple, RequestCancelledEvent.OutputObject>;
       RequestCancelled: TypedContractEvent<RequestCancelledEvent.InputTuple, RequestCancelledEvent.OutputTuple, RequestCancelledEvent.OutputObject>;
     
 
-      'ResultFinalised(bytes32,bytes32,tuple)': TypedContractEvent<ResultFinalisedEvent.InputTuple, ResultFinalisedEvent.OutputTuple, ResultFinalisedEvent.OutputObject>;
+      'ResultFinalised(bytes32,bytes32)': TypedContractEvent<ResultFinalisedEvent.InputTuple, ResultFinalisedEvent.OutputTuple, ResultFinalisedEvent.OutputObject>;
       ResultFinalised: TypedContractEvent<ResultFinalisedEvent.InputTuple, ResultFinalisedEvent.OutputTuple, ResultFinalisedEvent.OutputObject>;
     
 
-      'ResultProposed(bytes32,address,bytes32,tuple,bytes32,uint64)': TypedContractEvent<ResultProposedEvent.InputTuple, ResultProposedEvent.OutputTuple, ResultProposedEvent.OutputObject>;
+      'ResultProposed(bytes32,address,tuple,bytes,bytes32,uint64)': TypedContractEvent<ResultProposedEvent.InputTuple, ResultProposedEvent.OutputTuple, ResultProposedEvent.OutputObject>;
       ResultProposed: TypedContractEvent<ResultProposedEvent.InputTuple, ResultProposedEvent.OutputTuple, ResultProposedEvent.OutputObject>;
     
 
-      'ResultRejected(bytes32,address)': TypedContractEvent<ResultRejectedEvent.InputTuple, ResultRejectedEvent.OutputTuple, ResultRejectedEvent.OutputObject>;
+      'ResultQuestioned(bytes32,uint64)': TypedContractEvent<ResultQuestionedEvent.InputTuple, ResultQuestionedEvent.OutputTuple, ResultQuestionedEvent.OutputObject>;
+      ResultQuestioned: TypedContractEvent<ResultQuestionedEvent.InputTuple, ResultQuestionedEvent.OutputTuple, ResultQuestionedEvent.OutputObject>;
+    
+
+      'ResultRejected(bytes32,address,bool)': TypedContractEvent<ResultRejectedEvent.InputTuple, ResultRejectedEvent.OutputTuple, ResultRejectedEvent.OutputObject>;
       ResultRejected: TypedContractEvent<ResultRejectedEvent.InputTuple, ResultRejectedEvent.OutputTuple, ResultRejectedEvent.OutputObject>;
     
     };

@@ -2,11 +2,17 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
-export type { AggregateTree } from './AggregateTree.js';
 export type { Analytics } from './Analytics.js';
 export type { ConsentRegistry } from './ConsentRegistry.js';
+export type { Court } from './Court.js';
 export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
-export type { IPayoutRoller } from './IPayoutRoller.js';
-export type { PayoutRoller } from './PayoutRoller.js';
+export type { ICourt } from './ICourt.js';
+export type { IEligibility } from './IEligibility.js';
+export type { IHoldings } from './IHoldings.js';
+export type { IQuestionDesk } from './IQuestionDesk.js';
+export type { IResultCourt } from './IResultCourt.js';
+export type { Partials } from './Partials.js';
+export type { QuestionDesk } from './QuestionDesk.js';
+export type { ResultCourt } from './ResultCourt.js';
 export type { ResultTree } from './ResultTree.js';

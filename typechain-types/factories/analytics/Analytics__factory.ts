@@ -12,28 +12,50 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      },
-      {
-        "internalType": "contract IERC20",
+        "internalType": "contract ITC",
         "name": "token",
         "type": "address"
       },
       {
-        "internalType": "contract IDeviceRegistry",
-        "name": "registry",
-        "type": "address"
-      },
-      {
-        "internalType": "contract IConsentRegistry",
-        "name": "consents",
-        "type": "address"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "court",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "questions",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IRewardSink",
+            "name": "claims",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IRewardSink",
+            "name": "roller",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IRewardSink",
+            "name": "pusher",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct Analytics.Parts",
+        "name": "parts",
+        "type": "tuple"
       },
       {
         "internalType": "uint64",
         "name": "minimumWindow",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "answerTime",
         "type": "uint64"
       },
       {
@@ -48,210 +70,12 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      }
-    ],
-    "name": "AccessManagedInvalidAuthority",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "caller",
-        "type": "address"
-      },
-      {
-        "internalType": "uint32",
-        "name": "delay",
-        "type": "uint32"
-      }
-    ],
-    "name": "AccessManagedRequiredDelay",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "caller",
-        "type": "address"
-      }
-    ],
-    "name": "AccessManagedUnauthorized",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "left",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "right",
-        "type": "tuple"
-      }
-    ],
-    "name": "AggregateTreeOverflow",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "siblings",
-        "type": "uint256"
-      }
-    ],
-    "name": "AggregateTreePathTooLong",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
       }
     ],
     "name": "AnalyticsBadTerms",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsChallengeOpen",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsChallengeOver",
     "type": "error"
   },
   {
@@ -278,82 +102,12 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsDeadlineAhead",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsDeadlinePassed",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "DeviceId",
-        "name": "device",
+        "internalType": "address",
+        "name": "sender",
         "type": "address"
       }
     ],
-    "name": "AnalyticsMemberIsEligible",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNoReadings",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNodeIsRight",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNotInResult",
+    "name": "AnalyticsNotCourt",
     "type": "error"
   },
   {
@@ -375,51 +129,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "stated",
-        "type": "tuple"
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "merged",
-        "type": "tuple"
+        "internalType": "uint256",
+        "name": "questions",
+        "type": "uint256"
       }
     ],
-    "name": "AnalyticsResultDoesNotSum",
+    "name": "AnalyticsQuestionsOpen",
     "type": "error"
   },
   {
@@ -430,12 +150,55 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
       }
     ],
-    "name": "AnalyticsSamePlace",
+    "name": "AnalyticsRewardTooSmall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "from",
+        "type": "uint64"
+      }
+    ],
+    "name": "AnalyticsTooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "AnalyticsTooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AnalyticsWrongAggregate",
     "type": "error"
   },
   {
@@ -452,6 +215,22 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "AnalyticsWrongStatus",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
     "type": "error"
   },
   {
@@ -493,49 +272,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "indexed": false,
@@ -549,15 +424,8 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "anonymous": false,
-    "inputs": [
-      {
-        "indexed": false,
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      }
-    ],
-    "name": "AuthorityUpdated",
+    "inputs": [],
+    "name": "EIP712DomainChanged",
     "type": "event"
   },
   {
@@ -587,29 +455,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "bytes32",
         "name": "root",
         "type": "bytes32"
-      },
-      {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "indexed": false,
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
       }
     ],
     "name": "ResultFinalised",
@@ -631,33 +476,75 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "indexed": false,
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      },
-      {
         "components": [
           {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
+            "components": [
+              {
+                "internalType": "address",
+                "name": "firstOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "firstDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "lastOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "lastDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "leaves",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "members",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "count",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "weight",
+                "type": "uint128"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "aggregate",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Summary",
+            "name": "summary",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "below",
+            "type": "bytes32"
           }
         ],
         "indexed": false,
-        "internalType": "struct Aggregate",
-        "name": "result",
+        "internalType": "struct Node",
+        "name": "root",
         "type": "tuple"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
       },
       {
         "indexed": false,
@@ -685,27 +572,39 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "challengeEnd",
+        "type": "uint64"
+      }
+    ],
+    "name": "ResultQuestioned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
         "indexed": true,
         "internalType": "address",
         "name": "by",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "slashed",
+        "type": "bool"
       }
     ],
     "name": "ResultRejected",
     "type": "event"
-  },
-  {
-    "inputs": [],
-    "name": "authority",
-    "outputs": [
-      {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
   },
   {
     "inputs": [
@@ -727,49 +626,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -785,176 +780,20 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "asked",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf[2]",
-        "name": "leaves",
-        "type": "tuple[2]"
-      },
-      {
-        "internalType": "uint256[2]",
-        "name": "paths",
-        "type": "uint256[2]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblingsOfFirst",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblingsOfSecond",
-        "type": "tuple[]"
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
       }
     ],
-    "name": "challengeDouble",
-    "outputs": [],
-    "stateMutability": "nonpayable",
+    "name": "contentOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -977,49 +816,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -1027,109 +962,57 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "tuple"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "node",
-        "type": "tuple"
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
+      }
+    ],
+    "name": "dismiss",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "eip712Domain",
+    "outputs": [
+      {
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
+      },
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
       },
       {
         "internalType": "uint256",
-        "name": "path",
+        "name": "chainId",
         "type": "uint256"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf",
-        "name": "leaf",
-        "type": "tuple"
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
       }
     ],
-    "name": "challengeLeaf",
-    "outputs": [],
-    "stateMutability": "nonpayable",
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -1152,406 +1035,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "asked",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf",
-        "name": "leaf",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
             "components": [
               {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
               },
               {
                 "internalType": "uint64",
-                "name": "count",
+                "name": "region",
                 "type": "uint64"
               },
               {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
               }
             ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
+            "internalType": "struct Filter",
+            "name": "filter",
             "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
-      }
-    ],
-    "name": "challengeMember",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "asked",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
           },
           {
             "components": [
               {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
                 "internalType": "uint64",
-                "name": "count",
+                "name": "cohort",
                 "type": "uint64"
               },
               {
                 "internalType": "uint64",
-                "name": "members",
+                "name": "epsilon",
                 "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
               }
             ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
+            "internalType": "struct Terms",
+            "name": "terms",
             "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "node",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "left",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "right",
-        "type": "tuple"
-      }
-    ],
-    "name": "challengeMerge",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
           }
         ],
         "internalType": "struct Request",
@@ -1565,13 +1187,353 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "isConsumingScheduledOp",
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      }
+    ],
+    "name": "hold",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
+      }
+    ],
+    "name": "isResult",
     "outputs": [
       {
-        "internalType": "bytes4",
+        "internalType": "bool",
         "name": "",
-        "type": "bytes4"
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -1579,11 +1541,21 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "minimumBond",
+    "name": "limits",
     "outputs": [
       {
+        "internalType": "uint64",
+        "name": "minimumWindow",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "answerTime",
+        "type": "uint64"
+      },
+      {
         "internalType": "uint256",
-        "name": "",
+        "name": "minimumBond",
         "type": "uint256"
       }
     ],
@@ -1591,13 +1563,66 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "minimumChallengeWindow",
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      }
+    ],
+    "name": "partialDigest",
     "outputs": [
       {
-        "internalType": "uint64",
+        "internalType": "bytes32",
         "name": "",
-        "type": "uint64"
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -1623,49 +1648,359 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      }
+    ],
+    "name": "proposalOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
             "type": "bytes32"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "proposer",
+            "type": "address"
           },
           {
             "internalType": "uint64",
-            "name": "from",
+            "name": "snapshot",
             "type": "uint64"
           },
           {
             "internalType": "uint64",
-            "name": "to",
+            "name": "proposedBlock",
             "type": "uint64"
           },
           {
             "internalType": "uint64",
-            "name": "cohort",
+            "name": "challengeEnd",
             "type": "uint64"
           },
           {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "stamp",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Proposal",
+        "name": "proposal",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
           },
           {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
           },
           {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
           },
           {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -1675,38 +2010,36 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "components": [
           {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
             "components": [
               {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
+                "internalType": "address",
+                "name": "firstOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "firstDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "lastOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "lastDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "leaves",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "members",
+                "type": "uint64"
               },
               {
                 "internalType": "uint64",
@@ -1714,53 +2047,34 @@ import type { NonPayableOverrides } from "../../common.js"
                 "type": "uint64"
               },
               {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
+                "internalType": "uint128",
+                "name": "weight",
+                "type": "uint128"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "aggregate",
+                "type": "bytes32"
               }
             ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
+            "internalType": "struct Summary",
+            "name": "summary",
             "type": "tuple"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "below",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct Node",
-        "name": "left",
+        "name": "root",
         "type": "tuple"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "right",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
       },
       {
         "internalType": "bytes32",
@@ -1793,49 +2107,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -1843,7 +2253,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "tuple"
       }
     ],
-    "name": "reject",
+    "name": "release",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1868,49 +2278,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -1949,49 +2455,145 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
@@ -2008,6 +2610,405 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validAfter",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validBefore",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "v",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "r",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "requestWithAuthorization",
+    "outputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "v",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "r",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "requestWithPermit",
+    "outputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2031,39 +3032,19 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "roller",
-    "outputs": [
+        "internalType": "uint64",
+        "name": "members",
+        "type": "uint64"
+      },
       {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "value",
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -2072,12 +3053,175 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
         "internalType": "address",
-        "name": "newAuthority",
+        "name": "challenger",
         "type": "address"
       }
     ],
-    "name": "setAuthority",
+    "name": "slash",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -2085,9 +3229,167 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
       }
     ],
     "name": "statusOf",
@@ -2103,13 +3405,13 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint64"
       },
       {
-        "internalType": "address",
-        "name": "proposer",
-        "type": "address"
+        "internalType": "uint64",
+        "name": "proposedAt",
+        "type": "uint64"
       },
       {
         "internalType": "uint64",
-        "name": "challengeEnd",
+        "name": "lastSecond",
         "type": "uint64"
       }
     ],
@@ -2118,7 +3420,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x610140346101f957601f6153dd38819003918201601f19168301916001600160401b038311848410176101e55780849260c0946040528339810103126101f95780516001600160a01b038116908190036101f9576020820151916001600160a01b0383168084036101f95760408201516001600160a01b03811681036101f95760608301516001600160a01b03811681036101f95760808401516001600160401b038116949091908583036101f95760a001516001600160801b038116979093908885036101f9575f80546001600160a01b031916891790556040518881527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a160805260a05260c052610100526101205260405193611f2392838601926001600160401b038411878510176101e55760a09587956134ba873984526020840152306040840152606083015260808201520301905ff080156101da5760e0526040516132bc90816101fe823960805181818161069101528181610efa0152818161166801528181611c1f0152612ab3015260a05181612f13015260c05181613059015260e051818181611ae70152611d1b0152610100518181816103dc01526110230152610120518181816108d30152610fa50152f35b6040513d5f823e3d90fd5b634e487b7160e01b5f52604160045260245ffd5b5f80fdfe60806040526004361015610011575f80fd5b5f5f358060e01c9081630ed83cf114611ead57816321100a7414611e045781632615ea3314611b0b5781632f09177d14611a9d57816355495e07146117e65781636437828f146111c05781637a9e5e4b146110c957816381f358b614610d2c5781638fb3603714610c9b5781639188139a14610a4b57816394ec590414610a09578163a18f3c15146108f7578163aa7517e11461088d578163b5656da8146104e157508063bf7e214f14610490578063c7df14e214610400578063cf108dfa1461039d5763e45ac80d146100e3575f80fd5b3461039a577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016102c08112610398576101801361039a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe7c36011261039a576102243567ffffffffffffffff811161039857610167903690600401612035565b60807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdbc360112610388576101a791610204356101a236612328565b6128b7565b6101af61276c565b506102443573ffffffffffffffffffffffffffffffffffffffff8116810361038857610264359073ffffffffffffffffffffffffffffffffffffffff8216820361039457610284359182600f0b92838103610390576102a43567ffffffffffffffff81169081810361038c576102e69487947fffffffffffffffffffffffffffffffffffffffff000000000000000000000000604051918160208401948d865260601b16602184015260601b1660358201528460801b60498201527fffffffffffffffff0000000000000000000000000000000000000000000000008360c01b166059820152604181526102a46061826121d3565b519020925050604051946102b78661216e565b8552602085015260016040850152604051906102d2826121b7565b81526020810193845251610184351461261b565b519060607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe5c360112610388576040519161031f8361216e565b6101a43580600f0b81036103845783526101c43567ffffffffffffffff811681036103845760208401526101e4359267ffffffffffffffff841684036103845761037661037c928261038196604087950152612ce7565b15612676565b612a2c565b80f35b8480fd5b8280fd5b8780fd5b8580fd5b8380fd5b505b80fd5b503461039a57807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261039a57602060405167ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461039a5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261039a57604060809160043581526001602052205464ffffffffff60ff8216916040519261045981612066565b8352818160081c16602084015273ffffffffffffffffffffffffffffffffffffffff8160581c16604084015260301c166060820152f35b503461039a57807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261039a5773ffffffffffffffffffffffffffffffffffffffff6020915416604051908152f35b90503461084a576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a575f5473ffffffffffffffffffffffffffffffffffffffff8116913660041161084a575f60405f809382517fffffffff0000000000000000000000000000000000000000000000000000000060208201927fb7009613000000000000000000000000000000000000000000000000000000008452336024840152306044840152166064820152606481526105a76084826121d3565b828052826020525190875afa61087a575b15610728575b5050506105cb6004612736565b9064ffffffffff825460301c168042116106f8575073ffffffffffffffffffffffffffffffffffffffff61067792610604602093613252565b5460581c1661061161214e565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90921660048301526fffffffffffffffffffffffffffffffff16602482015291829081906044820190565b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156106ed576106c1575080f35b6106e29060203d6020116106e6575b6106da81836121d3565b810190612214565b5080f35b503d6106d0565b6040513d84823e3d90fd5b83906044927f32f4bb71000000000000000000000000000000000000000000000000000000008352600452602452fd5b63ffffffff161561084e577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674010000000000000000000000000000000000000000175f55803b1561084a575f60405180927f94c7d7ee0000000000000000000000000000000000000000000000000000000082523360048301526040602483015236604483015236836064840137826064368401015281836064827fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f36011681010301925af1801561083f5761082c575b507fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff81541681555f80806105be565b61083891505f906121d3565b5f5f6107fd565b6040513d5f823e3d90fd5b5f80fd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b50505f516020518060201c1502906105b8565b3461084a575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a5760206040516fffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b3461084a577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601610240811261084a576101801361084a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe7c36011261084a576102243567ffffffffffffffff811161084a5761097e61098b913690600401612035565b90610204356101a2612787565b805f5260016020526109aa64ffffffffff60405f205460081c16612efc565b15156109b4612093565b906109c4576109c282612a2c565b005b73ffffffffffffffffffffffffffffffffffffffff917f637605da000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b3461084a576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a576020610a436126a9565b604051908152f35b3461084a577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601610340811261084a576101801361084a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe7c36011261084a576102243567ffffffffffffffff811161084a57610acf903690600401612035565b60807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdbc36011261084a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd3c36011261084a57610b3491610204356101a236612328565b610b9181610b87604051610b47816121b7565b610244358152610b5936610264612292565b602082015260405190610b6b826121b7565b6102c4358252610b7d366102e4612292565b6020830152612d47565b610184351461261b565b6102643580600f0b9081810361084a57506102e4359081600f0b9081830361084a57610bbd925061264e565b6101a4359081600f0b9182810361084a57501480610c48575b80610beb575b9061037c816109c29315612676565b506102a43567ffffffffffffffff81169081810361084a5750610324359067ffffffffffffffff82169081830361084a57610c269250612669565b906101e4359167ffffffffffffffff83169283810361084a5750909114610bdc565b506102843567ffffffffffffffff81169081810361084a5750610304359067ffffffffffffffff82169081830361084a57610c839250612669565b67ffffffffffffffff610c946120e7565b1614610bd6565b3461084a575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a575f5460a01c60ff1615610d245760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f610cfa565b3461084a576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a5773ffffffffffffffffffffffffffffffffffffffff610d79612070565b163314610d84612070565b90156110835760a43567ffffffffffffffff81169081810361084a575060c4359067ffffffffffffffff82169182810361084a57501080611068575b8061104c575b8061100e575b80610ff0575b80610fce575b80610f88575b15610f5157610ee0610dee6126a9565b805f52600160205260405f2060018154610e1660ff8216610e0e81612066565b8581156125db565b7fffffffffffffffffffffffffffffffffffffffffffffffffffff000000000000164260081b65ffffffffff001617179055604051610e5481612391565b60443590827e4f4469b4a0dc7714eb0eb5f6671fe4b9911ffde8ef35d14538e504bb42546c6101803393a46020610e8961212e565b6040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201526fffffffffffffffffffffffffffffffff909116604482015292839081906064820190565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af191821561083f57602092610f34575b50604051908152f35b610f4a90833d85116106e6576106da81836121d3565b5082610f2b565b6101846040517fe01ae8ff000000000000000000000000000000000000000000000000000000008152610f8660048201612391565bfd5b50610f9161214e565b6fffffffffffffffffffffffffffffffff807f00000000000000000000000000000000000000000000000000000000000000001691161015610dde565b506fffffffffffffffffffffffffffffffff610fe861212e565b161515610dd8565b5062278d0067ffffffffffffffff611006612116565b161115610dd2565b50611017612116565b67ffffffffffffffff807f00000000000000000000000000000000000000000000000000000000000000001691161015610dcc565b506110556120b7565b67ffffffffffffffff4291161015610dc6565b50600167ffffffffffffffff61107c6120ff565b1611610dc0565b73ffffffffffffffffffffffffffffffffffffffff907fa1037efa000000000000000000000000000000000000000000000000000000005f52166004523360245260445ffd5b3461084a5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a5760043573ffffffffffffffffffffffffffffffffffffffff81169081810361084a575f549073ffffffffffffffffffffffffffffffffffffffff8216330361084e573b1561119457817f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad927fffffffffffffffffffffffff000000000000000000000000000000000000000060209316175f55604051908152a1005b507fc2f31e5e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b3461084a577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601610300811261084a576101801361084a5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe7c36011261084a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1c36011261084a5760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd9c36011261084a5761127f6126fd565b9067ffffffffffffffff6112916120b7565b16421161129c6120b7565b906117ad575060607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdfc36011261084a576040516112d88161216e565b6102043580600f0b810361084a5781526102243567ffffffffffffffff8116810361084a5760208201526102443567ffffffffffffffff8116810361084a57604082015260607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd7c36011261084a576040516113528161216e565b6102843580600f0b810361084a5781526102a43567ffffffffffffffff8116810361084a5760208201526102c4359167ffffffffffffffff8316830361084a576113a0926040830152612bb3565b604051906113ad8261216e565b610184359182600f0b830361084a578281526101a43567ffffffffffffffff8116810361084a5760208201526101c43567ffffffffffffffff8116810361084a5781839160406113fe940152612ce7565b15611747575067ffffffffffffffff6114156120cf565b161561171b576114236120e7565b67ffffffffffffffff806114356120ff565b169116106114416120e7565b6114496120ff565b916116db57505061149560405161145f816121b7565b6101e435815261147136610204612292565b602082015260405190611483826121b7565b610264358252610b7d36610284612292565b9267ffffffffffffffff6114a7612116565b1667ffffffffffffffff4216019067ffffffffffffffff82116116ae5780547fff00000000000000000000000000000000000000000000000000ffffffffff0016603083901b6affffffffff00000000000016173360581b7effffffffffffffffffffffffffffffffffffffff00000000000000000000001617600290811782556001820186905567ffffffffffffffff9377ffffffffffffffff0000000000000000000000000000000061155a6120cf565b60801b166fffffffffffffffffffffffffffffffff7fffffffffffffffff0000000000000000000000000000000000000000000000006115986120e7565b60c01b16921617179101556040519384526115b5602085016122df565b6102e43560808501521660a08301527f9238cbee4f6c2081197662e256b50630ba5ef88feebc55c2197338daa1939aba60c03393a361164e60206115f761214e565b6040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201526fffffffffffffffffffffffffffffffff909116604482015291829081906064820190565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af1801561083f5761169657005b6109c29060203d6020116106e6576106da81836121d3565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b9067ffffffffffffffff8092857f92f70c52000000000000000000000000000000000000000000000000000000005f52600452166024521660445260645ffd5b507f49e9645b000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b60c490610f86604051917fcd4fdc1c000000000000000000000000000000000000000000000000000000008352611780600484016122df565b606483019067ffffffffffffffff604080928051600f0b8552826020820151166020860152015116910152565b67ffffffffffffffff917f194aa17d000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b3461084a577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601610300811261084a576101801361084a57366102841161084a57366102c41161084a576102c43567ffffffffffffffff811161084a57611852903690600401612035565b906102e43567ffffffffffffffff811161084a57611874903690600401612035565b61188f84611883959395612787565b946102843580966128b7565b9361189861276c565b50610204359073ffffffffffffffffffffffffffffffffffffffff8216820361084a576102243573ffffffffffffffffffffffffffffffffffffffff81169182820361084a57610244359384600f0b9182860361084a57610264359267ffffffffffffffff841680850361084a578489946119f196506040517fffffffffffffffffffffffffffffffffffffffff00000000000000000000000060208201925f845260601b1660218201527fffffffffffffffffffffffffffffffffffffffff0000000000000000000000008960601b1660358201528a60801b60498201527fffffffffffffffff0000000000000000000000000000000000000000000000008360c01b166059820152604181526119b16061826121d3565b519020985050604051916119c48361216e565b8252602082015260016040820152604051966119df886121b7565b875260208701526102a43580966128b7565b5073ffffffffffffffffffffffffffffffffffffffff611a0f612093565b169050149384611a7a575b50505050611a26612093565b9015611a35576109c282612a2c565b73ffffffffffffffffffffffffffffffffffffffff917fef3c3df6000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b1480159350909190611a92575b505082808080611a1a565b141590508280611a87565b3461084a575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b3461084a576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a57611b4560046126df565b5f818152600160205260409020805490919060ff1680611b67611b7192612066565b82600282146125db565b815464ffffffffff8160301c1680421115611da85750608060037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff007f3bdce87909a9d0ab4ac8614eaf878a29ff82b3f61691db947333d7faebdfd365931617938481556002600182015491604051928352015480600f0b602083015267ffffffffffffffff81841c16604083015260c01c6060820152a273ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001690602073ffffffffffffffffffffffffffffffffffffffff611c5f61214e565b92611cd060405194859384937fa9059cbb00000000000000000000000000000000000000000000000000000000855260581c16600484019092916fffffffffffffffffffffffffffffffff60209173ffffffffffffffffffffffffffffffffffffffff604085019616845216910152565b03815f865af1801561083f575f92602092611d7d92611d8d575b50611cf361212e565b6040517fa9059cbb0000000000000000000000000000000000000000000000000000000081527f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff1660048201526fffffffffffffffffffffffffffffffff909116602482015293849283919082906044820190565b03925af1801561083f5761169657005b611da390843d86116106e6576106da81836121d3565b611cea565b827f5c55e147000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b3461084a5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a57611e3b61222c565b506004355f52600160205260a060405f20611eab60ff82541691611e5e83612066565b611e6f60026001830154920161224a565b906003604051941484526020840152604083019067ffffffffffffffff604080928051600f0b8552826020820151166020860152015116910152565bf35b3461084a576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261084a57611ee56126fd565b73ffffffffffffffffffffffffffffffffffffffff611f02612070565b163314801561201b575b611f146120b7565b9015611fe1575060047fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416179055604051907ff903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb225f80a26020818061164e611f7b612070565b611f8361212e565b7fa9059cbb00000000000000000000000000000000000000000000000000000000845273ffffffffffffffffffffffffffffffffffffffff90911660048401526fffffffffffffffffffffffffffffffff1660248301526044820190565b67ffffffffffffffff90837f0b86e21c000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b5067ffffffffffffffff61202d6120b7565b164211611f0c565b9181601f8401121561084a5782359167ffffffffffffffff831161084a576020808501948460071b01011161084a57565b60051115611dd757565b60043573ffffffffffffffffffffffffffffffffffffffff8116810361084a5790565b6101a43573ffffffffffffffffffffffffffffffffffffffff8116810361084a5790565b6101043567ffffffffffffffff8116810361084a5790565b6101a43567ffffffffffffffff8116810361084a5790565b6101c43567ffffffffffffffff8116810361084a5790565b60e43567ffffffffffffffff8116810361084a5790565b6101243567ffffffffffffffff8116810361084a5790565b610144356fffffffffffffffffffffffffffffffff8116810361084a5790565b610164356fffffffffffffffffffffffffffffffff8116810361084a5790565b6060810190811067ffffffffffffffff82111761218a57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b6040810190811067ffffffffffffffff82111761218a57604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761218a57604052565b9081602091031261084a5751801515810361084a5790565b604051906122398261216e565b5f6040838281528260208201520152565b906040516122578161216e565b604081935480600f0b835267ffffffffffffffff8160801c16602084015260c01c910152565b359067ffffffffffffffff8216820361084a57565b919082606091031261084a576040516122aa8161216e565b809280359081600f0b820361084a5760406122da91819385526122cf6020820161227d565b60208601520161227d565b910152565b6101843580600f0b80910361084a5781526101a43567ffffffffffffffff811680910361084a5760208201526101c4359067ffffffffffffffff821680920361084a5760400152565b9060807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe7c83011261084a5760405161235f816121b7565b60206122da82946101843584526101a4612292565b35906fffffffffffffffffffffffffffffffff8216820361084a57565b60043573ffffffffffffffffffffffffffffffffffffffff811680910361084a578152602435602082015260443560408201526064356060820152608435600181101561084a57608082015260a43567ffffffffffffffff811680910361084a5760a082015260c43567ffffffffffffffff811680910361084a5760c082015260e43567ffffffffffffffff811680910361084a5760e08201526101043567ffffffffffffffff811680910361084a576101008201526101243567ffffffffffffffff811680910361084a57610120820152610144356fffffffffffffffffffffffffffffffff811680910361084a5761014082015261016435906fffffffffffffffffffffffffffffffff821680920361084a576101600152565b803573ffffffffffffffffffffffffffffffffffffffff8116810361084a5773ffffffffffffffffffffffffffffffffffffffff1682526020810135602083015260408101356040830152606081013560608301526080810135600181101561084a576125d561016080936fffffffffffffffffffffffffffffffff93608087015267ffffffffffffffff61254460a0830161227d565b1660a087015267ffffffffffffffff61255f60c0830161227d565b1660c087015267ffffffffffffffff61257a60e0830161227d565b1660e087015267ffffffffffffffff612596610100830161227d565b1661010087015267ffffffffffffffff6125b3610120830161227d565b16610120870152836125c86101408301612374565b1661014087015201612374565b16910152565b156125e4575050565b7fe038cca0000000000000000000000000000000000000000000000000000000005f5260045261261381612066565b60245260445ffd5b156126235750565b7f3bbf4ce7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9190915f83820193841291129080158216911516176116ae57565b919082018092116116ae57565b1561267e5750565b7f0c85b367000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b60405160208101904682523060408201526126c86060820160046124ad565b6101c081526126d96101e0826121d3565b51902090565b6040516126c8602082019246845230604084015260608301906124ad565b61270760046126df565b5f81815260016020526040902080549192909160ff168061272a61273492612066565b84600182146125db565b565b61273f906126df565b5f81815260016020526040902080549192909160ff168061276261273492612066565b84600282146125db565b60405190612779826121b7565b815f815260206122da61222c565b61278f61276c565b506101843573ffffffffffffffffffffffffffffffffffffffff8116810361084a576101a4359073ffffffffffffffffffffffffffffffffffffffff8216820361084a576101c4359182600f0b9182840361084a576101e4359067ffffffffffffffff82169283830361084a577fffffffffffffffffffffffffffffffffffffffff000000000000000000000000604051918160208401945f865260601b16602184015260601b1660358201528560801b60498201527fffffffffffffffff0000000000000000000000000000000000000000000000008360c01b1660598201526041815261287f6061826121d3565b519020935050604051916128928361216e565b8252602082015260016040820152604051916128ad836121b7565b8252602082015290565b939190936128c56004612736565b939064ffffffffff855460301c168042116129fd57508092946128e661276c565b5087871c6129cd575f955b87871015612987578660071b86019060808236031261084a5761295860019261292e60405191612920836121b7565b803583526020369101612292565b60208201528b8a1c841684036129745760208061294b8584612d47565b945b015191015190612bb3565b60405191612965836121b7565b825260208201529601956128f1565b6020806129818386612d47565b9461294d565b93975091955092506127349350815160018201541491826129aa575b505061261b565b6129c69250600260206129c0920151920161224a565b90612ce7565b5f806129a3565b86887f62e5a407000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b907f32f4bb71000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b610164356fffffffffffffffffffffffffffffffff811680820361084a57612a696f7fffffffffffffffffffffffffffffff8360011c1693613252565b6040517fa9059cbb0000000000000000000000000000000000000000000000000000000081523360048201526024810184905273ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001693906020816044815f895af1801561083f57612b96575b506004359273ffffffffffffffffffffffffffffffffffffffff8416840361084a575081039081116116ae576040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff929092166004830152602482015290602090829060449082905f905af1801561083f57612b7b5750565b612b939060203d6020116106e6576106da81836121d3565b50565b612bae9060203d6020116106e6576106da81836121d3565b612aea565b90612bbc61222c565b50612bd08251600f0b8251600f0b9061264e565b91612bf867ffffffffffffffff60208301511667ffffffffffffffff60208501511690612669565b90612c2067ffffffffffffffff60408301511667ffffffffffffffff60408601511690612669565b9284600f0b80951480612cd5575b80612cc3575b15612c655750509067ffffffffffffffff809260405194612c548661216e565b855216602084015216604082015290565b90610f8660c492611780604051937fbf6e633b000000000000000000000000000000000000000000000000000000008552600485019067ffffffffffffffff604080928051600f0b8552826020820151166020860152015116910152565b5067ffffffffffffffff841115612c34565b5067ffffffffffffffff831115612c2e565b908151600f0b8151600f0b149182612d20575b82612d0457505090565b67ffffffffffffffff8092935060408092015116920151161490565b915067ffffffffffffffff60208301511667ffffffffffffffff6020830151161491612cfa565b6126d960208201519260216020820151935191612dfd8651600f0b612dd167ffffffffffffffff60408160208c0151169a015116604051998a93602085019889927fffffffffffffffff0000000000000000000000000000000000000000000000009290839160409693865260801b602086015260c01b16603084015260c01b1660388201520190565b037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe081018852876121d3565b518451602080870151604097880151885192830194855260809390931b828901527fffffffffffffffff00000000000000000000000000000000000000000000000060c091821b8116605084015292901b9091166058820152948552612e646060866121d3565b60405194859360208501977f010000000000000000000000000000000000000000000000000000000000000089525180918587015e840190838201905f8252519283915e01015f8152037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe081018352826121d3565b519060ff8216820361084a57565b519067ffffffffffffffff8216820361084a57565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016906101a4359173ffffffffffffffffffffffffffffffffffffffff83169283810361084a57604051937f52b9fa7900000000000000000000000000000000000000000000000000000000855280600486015260e085602481865afa801561083f575f5f5f975f936131d1575b50612fa982612066565b81159081156131ba575b5061316f57600190612fc481612066565b141590816131a2575b5061319957610184359373ffffffffffffffffffffffffffffffffffffffff85169586860361084a5767ffffffffffffffff604051927f28b03b6a0000000000000000000000000000000000000000000000000000000084528860048501526044356024850152169182604482015260208160648173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa90811561083f575f9161317a575b501561316f5767ffffffffffffffff161161316557602091506024604051809481937f6352211e00000000000000000000000000000000000000000000000000000000835260048301525afa90811561083f575f91613100575b5073ffffffffffffffffffffffffffffffffffffffff9150161490565b90506020813d60201161315d575b8161311b602093836121d3565b8101031261084a57519073ffffffffffffffffffffffffffffffffffffffff8216820361084a579073ffffffffffffffffffffffffffffffffffffffff6130e3565b3d915061310e565b5050505050600190565b505050505050505f90565b613193915060203d6020116106e6576106da81836121d3565b5f613089565b50505050505f90565b905067ffffffffffffffff808616911611155f612fcd565b905067ffffffffffffffff8088169116115f612fb3565b975050505060e0853d60e01161324a575b816131ef60e093836121d3565b8101031261084a57845194600586101561084a5761320f60208201612ed9565b5061321c60408201612ed9565b5061322960608201612ee7565b61324160a061323a60808501612ee7565b9301612ee7565b9196905f612f9f565b3d91506131e2565b805f52600160205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905533907fb58c5e7a3c15f2ed5da810851aa9c0864f632182245261e42b24614c2513e71b5f80a356fea164736f6c6343000825000a61012080604052346101e75760a081611f2380380380916100208285610212565b8339810103126101e75780516001600160a01b038116908190036101e75760208201516001600160a01b03811692908381036101e7576040820151906001600160a01b03821682036101e7576060830151926001600160401b03841684036101e75760800151936001600160801b03851685036101e7575f80546001600160a01b031916821790556040519081527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a160805260a05260e05261010052604051610776808201906001600160401b038211838310176101fe5760409183916117ad83398481523060208201520301905ff080156101f35760c081905260405163095ea7b360e01b81526001600160a01b0390911660048201525f19602482015290602090829060449082905f905af180156101f3576101b7575b6040516115779081610236823960805181818161095d0152610e84015260a05181610280015260c0518181816110860152611185015260e0518161023e01526101005181818161091a01528181610e2d01526112560152f35b6020813d6020116101eb575b816101d060209383610212565b810103126101e75751801515036101e7575f61015e565b5f80fd5b3d91506101c3565b6040513d5f823e3d90fd5b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b038211908210176101fe5760405256fe6080806040526004361015610012575f80fd5b5f905f358060e01c91826207e43e146112e957508163075d4782146110aa57816316f0115b1461103b5781634dc415de14610c3b575080637a9e5e4b14610b165780638fb3603714610a83578063bcd199f014610188578063bf7e214f146101375763e20ccec314610082575f80fd5b3461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760a09064ffffffffff60015473ffffffffffffffffffffffffffffffffffffffff81169283155f1461012057925b6003546fffffffffffffffffffffffffffffffff600254169167ffffffffffffffff60405196168652602086015260408501526060840152831c166080820152f35b5460a81c67ffffffffffffffff16926100de565b80fd5b503461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345773ffffffffffffffffffffffffffffffffffffffff6020915416604051908152f35b50346101345760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760043567ffffffffffffffff81116109bb57366023820112156109bb57806004013567ffffffffffffffff8111610a7f57366024610180830284010111610a7f576024359073ffffffffffffffffffffffffffffffffffffffff600154161567ffffffffffffffff855460a81c169015610a5457508015610a2c5767ffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001667ffffffffffffffff4216019267ffffffffffffffff84116109ff57909284927f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff169291845b8686101561074d57610180860284016040517f94ec5904000000000000000000000000000000000000000000000000000000008152602482013573ffffffffffffffffffffffffffffffffffffffff811680910361074957600482015260448201356024820152606482013560448201526084820135606482015260a4820135600181101561074957608482015267ffffffffffffffff61035c60c48401611523565b1660a482015267ffffffffffffffff61037760e48401611523565b1660c482015267ffffffffffffffff6103936101048401611523565b1660e482015267ffffffffffffffff6103af6101248401611523565b1661010482015267ffffffffffffffff6103cc6101448401611523565b166101248201526fffffffffffffffffffffffffffffffff610407610184610164850194836103fa87611538565b1661014486015201611538565b16610164820152602081610184818a5afa90811561073e578a91610709575b506040517f21100a7400000000000000000000000000000000000000000000000000000000815281600482015260a0816024818b5afa9081156106fe578b91610613575b50156105e857808a52600560205260ff60408b2054166105bd57808a52600560205260408a2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416179055600454680100000000000000008110156105905760018101806004558110156105635760048b527f8a35acfbc15ff81a39ae7d344fd709f28e8600b4aa8c65c6b64bfe7fe36bd19b0155356fffffffffffffffffffffffffffffffff811680910361055f578101809111610532576001909501946102b9565b6024887f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b8880fd5b60248b7f4e487b710000000000000000000000000000000000000000000000000000000081526032600452fd5b60248b7f4e487b710000000000000000000000000000000000000000000000000000000081526041600452fd5b7f8833808d000000000000000000000000000000000000000000000000000000008a52600452602489fd5b7f69ae09fb000000000000000000000000000000000000000000000000000000008a52600452602489fd5b80915060a03d81116106f7575b61062a81836113b9565b8101039060a082126106f35760607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc0610662836113fa565b9301126106f357604051906060820182811067ffffffffffffffff8211176106c65760405260408101519081600f0b82036106c25760806106b99160409385526106ae60608201611555565b602086015201611555565b9101525f61046a565b8d80fd5b60248e7f4e487b710000000000000000000000000000000000000000000000000000000081526041600452fd5b8b80fd5b503d610620565b6040513d8d823e3d90fd5b90506020813d8211610736575b81610723602093836113b9565b8101031261073257515f610426565b8980fd5b3d9150610716565b6040513d8c823e3d90fd5b8a80fd5b82889260015478ffffffffff00000000000000000000000000000000000000008260a01b16907fffffffffffffff000000000000000000000000000000000000000000000000007fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff3316911617176001556fffffffffffffffffffffffffffffffff83167fffffffffffffffffffffffffffffffff0000000000000000000000000000000060025416176002558160035583549267ffffffffffffffff8460a81c1667ffffffffffffffff81146109d25790600167ffffffffffffffff939201947fffffff0000000000000000ffffffffffffffffffffffffffffffffffffffffff7cffffffffffffffff0000000000000000000000000000000000000000008760a81b1691161786556040519384526020840152604435604084015216606082015260a060808201527fce654173f5a3f201b8bff81ee8f0b6906bdccd8d98acf7f79f9584d1aac4b80367ffffffffffffffff33931691806108d260a08201611407565b0390a36040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201526fffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001660448201526020816064818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156109c75761098d575080f35b6020813d6020116109bf575b816109a6602093836113b9565b810103126109bb576109b7906113fa565b5080f35b5080fd5b3d9150610999565b6040513d84823e3d90fd5b6024867f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b6024857f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b6004847f4a0aadef000000000000000000000000000000000000000000000000000000008152fd5b7f26845503000000000000000000000000000000000000000000000000000000008552600452602484fd5b8280fd5b503461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013457805460a01c60ff1615610b0e575060207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b602090610ae4565b50346101345760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760043573ffffffffffffffffffffffffffffffffffffffff811690818103610a7f5782549073ffffffffffffffffffffffffffffffffffffffff82163303610c0f573b15610be357817f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad927fffffffffffffffffffffffff000000000000000000000000000000000000000060209316178455604051908152a180f35b602483837fc2f31e5e000000000000000000000000000000000000000000000000000000008252600452fd5b6024847f068ca9d800000000000000000000000000000000000000000000000000000000815233600452fd5b823461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345780549173ffffffffffffffffffffffffffffffffffffffff83169036600411610a7f5782604084809382517fffffffff0000000000000000000000000000000000000000000000000000000060208201927fb700961300000000000000000000000000000000000000000000000000000000845233602484015230604484015216606482015260648152610cff6084826113b9565b828052826020525190865afa611028575b15610edf575b50509050610d22611440565b64ffffffffff602082015116804211610eb457506080810190825b82518051821015610d8c579060206001928260051b01015185526005602052604085207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905501610d3d565b8473ffffffffffffffffffffffffffffffffffffffff602085610dad611332565b67ffffffffffffffff845460a81c16610e6a60405194859384937f525cfe7270539fb6844996b2c90ab684fff6400f5e11522ec94ba6452f097e3e8980a2517fa9059cbb0000000000000000000000000000000000000000000000000000000084521673ffffffffffffffffffffffffffffffffffffffff1660048301527f00000000000000000000000000000000000000000000000000000000000000006fffffffffffffffffffffffffffffffff1660248301526044820190565b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156109c75761098d575080f35b7f94c24ed7000000000000000000000000000000000000000000000000000000008352600452602482fd5b63ffffffff1615610ffc57740100000000000000000000000000000000000000007fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff839416178255803b15610ff9578160405180927f94c7d7ee0000000000000000000000000000000000000000000000000000000082523360048301526040602483015236604483015236836064840137826064368401015281836064827fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f36011681010301925af180156109c757610fe4575b50547fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff168155808280610d16565b81610fee916113b9565b610134578082610fb6565b50fd5b6024827f068ca9d800000000000000000000000000000000000000000000000000000000815233600452fd5b505081516020518060201c150290610d10565b823461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013457602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b82346112ba575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126112ba576110e1611440565b64ffffffffff602082015116804211156112be57506110fe611332565b5f546060820180516040808501805182519384526fffffffffffffffffffffffffffffffff166020840152929360a81c67ffffffffffffffff16917f1e4d8f6c89cf595bb1e49aee45b3e1ee24f849cbec74561b8d58855f89400b9c9190a26fffffffffffffffffffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169251915116823b156112ba576040517fb19d632b00000000000000000000000000000000000000000000000000000000815260048101929092526fffffffffffffffffffffffffffffffff166024820152905f908290604490829084905af180156112af57611299575b50516040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f00000000000000000000000000000000000000000000000000000000000000006fffffffffffffffffffffffffffffffff1660248201526020818060448101610e6a565b6112a69192505f906113b9565b5f90602061120f565b6040513d5f823e3d90fd5b5f80fd5b7ffb814281000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346112ba5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126112ba576020906004355f526005825260ff60405f20541615158152f35b5f6001555f6002555f6003556004545f6004558061134d5750565b60045f5260205f205f5b82811061136357505050565b5f82820155600101611357565b60a0810190811067ffffffffffffffff82111761138c57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761138c57604052565b519081151582036112ba57565b602060045491828152019060045f5260205f20905f5b81811061142a5750505090565b825484526020909301926001928301920161141d565b6060608060405161145081611370565b5f81525f60208201525f60408201525f8382015201526040519061147382611370565b64ffffffffff60015473ffffffffffffffffffffffffffffffffffffffff8116845260a01c1660208301526fffffffffffffffffffffffffffffffff60025416604083015260035460608301526040516114d7816114d081611407565b03826113b9565b608083015273ffffffffffffffffffffffffffffffffffffffff825116156114fb57565b7f1d50bc1f000000000000000000000000000000000000000000000000000000005f5260045ffd5b359067ffffffffffffffff821682036112ba57565b35906fffffffffffffffffffffffffffffffff821682036112ba57565b519067ffffffffffffffff821682036112ba5756fea164736f6c6343000825000a60c03461009957601f61077638819003918201601f19168301916001600160401b0383118484101761009d578084926040948552833981010312610099578051906001600160a01b03821682036100995760200151906001600160a01b03821682036100995760805260a0526040516106c490816100b2823960805181818161020a0152610517015260a05181818160f1015261035b0152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffdfe6080806040526004361015610012575f80fd5b5f3560e01c908163172bd6de1461037f57508063481c6a751461031157806376671808146102c6578063b19d632b146100ba5763baa3f7ee14610053575f80fd5b346100b65760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b65773ffffffffffffffffffffffffffffffffffffffff61009f61060e565b165f526002602052602060405f2054604051908152f35b5f80fd5b346100b65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576024356004357f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff16330361029a57805f5560015467ffffffffffffffff811667ffffffffffffffff811461026d577fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000927ffbb1568230462c83801f3a2868f35dd2718b220a666d41173a2e80027eda7c1b9267ffffffffffffffff6001604094011694859116176001558151908152846020820152a2604051907f23b872dd00000000000000000000000000000000000000000000000000000000825233600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b6102599060203d60201161025b575b6102518183610631565b81019061069f565b005b503d610247565b6040513d5f823e3d90fd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f7943541b000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657604067ffffffffffffffff600154165f5482519182526020820152f35b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346100b65760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576103b661060e565b90602435906044359060643567ffffffffffffffff81116100b657366023820112156100b657806004013567ffffffffffffffff81116100b65760248160051b830101923684116100b65760208101905f82527fffffffffffffffffffffffffffffffffffffffff00000000000000000000000073ffffffffffffffffffffffffffffffffffffffff89169860601b16602182015286603582015260358152610460605582610631565b5190209060fa81111580610604575b156105d55750919091926024604051916001835360051b9301905b8282106105a457505050505f540361057557815f52600260205260405f20548082111561054557825f5260026020528160405f2055810390811161026d57604051917fa9059cbb000000000000000000000000000000000000000000000000000000008352600483015260248201526020816044815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b50907fe493f99f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b907f5dffe0fb000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b909192936020851690600182840101526001602084359218830101526020604182209460011c92019092919261048a565b847f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5084811c1561046f565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036100b657565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761067257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b908160209103126100b6575180151581036100b6579056fea164736f6c6343000825000a";
+  const _bytecode = "0x610280806040523461031c5780613ce0803803809161001e8285610334565b833981010390610120821261031c578051916001600160a01b038316830361031c5760a090601f19011261031c5760405160a081016001600160401b038111828210176103205760405261007460208301610357565b815261008260408301610357565b6020820190815261009560608401610357565b604083019081526100a860808501610357565b90606084019182526100bc60a08601610357565b92608085019384526100d060c0870161036b565b946101006100e060e0890161036b565b970151976001600160801b038916890361031c57604051610102604082610334565b60098152602081019068416e616c797469637360b81b825260405191610129604084610334565b600183526020830191603160f81b83526101428161037f565b6101205261014f8461037f565b61014052519020918260e05251902080610100524660a0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a081526101b860c082610334565b5190206080523060c05261016052516001600160a01b0390811661018052905181166101a052905181166101c052905181166101e052905116610200526102205261024052610260526040516138f590816103eb8239608051816132a2015260a05181613359015260c05181613273015260e051816132f101526101005181613317015261012051816107c9015261014051816107f301526101605181818161061001528181610ad401528181610d370152818161143a015281816116b101528181611d660152611fac0152610180518181816101830152818161044101528181611a030152611eb001526101a0518181816103090152818161052e01528181611b34015261212f01526101c0518161167a01526101e051816119270152610200518161194d0152610220518181816107050152612edf01526102405181818161073201528181612af4015261309301526102605181818161076a0152612e480152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b0382119082101761032057604052565b51906001600160a01b038216820361031c57565b51906001600160401b038216820361031c57565b601f8151116103aa57602081519101516020821061039b571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe6080806040526004361015610012575f80fd5b5f905f3560e01c90816321100a741461216a575080633805581214611e5857806344590da614611cee5780634731c1ca14611b6f5780634aebbe48146119a55780634ed0c024146115a25780635f3723cb14610dbb57806368776a0c14610be35780636dc6dd8214610a615780637f1e4f78146109cc57806380053b8e146108c757806384b0196e14610791578063860aefcf146106c657806398b0bd7d146106825780639b01d0a714610569578063bba37e4a146103f9578063ce7a796414610344578063da48d5a11461013b5763e9b53dc4146100ef575f80fd5b346101385760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013857600460406020928235815260028452200154604051908152f35b80fd5b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101385773ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001633148015610305575b6101b7903390612360565b6101bf612c4e565b80546103043567ffffffffffffffff811681036103015761010091610228610214837fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00ff945064ffffffffff8460381c16612530565b8667ffffffffffffffff8216421115612bcb565b1617815560028101805460e81c62ffffff81146102d4577fd1ca7ef4bafd805fcda86ffb9a48b5e05bc8628061cc3d8a7a172c1f741af7f1926102bb60209360016102c094017cffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7fffffff000000000000000000000000000000000000000000000000000000000083549260e81b169116179055565b613059565b67ffffffffffffffff60405191168152a280f35b6024857f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b8480fd5b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff16146101ac565b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610138575060e0610380612a05565b60c060405191805183526020810151602084015273ffffffffffffffffffffffffffffffffffffffff604082015116604084015267ffffffffffffffff606082015116606084015267ffffffffffffffff608082015116608084015267ffffffffffffffff60a08201511660a0840152015160c0820152f35b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101385773ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163314801561052a575b610475903390612360565b600261047f612c4e565b905001805460e81c80156104fd5781547cffffffffffffffffffffffffffffffffffffffffffffffffffffffffff167fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff90910160e81b7fffffff00000000000000000000000000000000000000000000000000000000001617905580f35b6024837f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff161461046a565b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610138576105a333612cb8565b6105f660206105b061300c565b6040517f23b872dd000000000000000000000000000000000000000000000000000000008152336004820152306024820152604481019190915291829081906064820190565b03818673ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af18015610677576020935061064a575b50604051908152f35b61066990833d8511610670575b610661818361240a565b810190612478565b505f610641565b503d610657565b6040513d85823e3d90fd5b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610138575060206106be6129b1565b604051908152f35b503461013857807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013857606060405167ffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016815267ffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001660208201526fffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000166040820152f35b503461013857807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101385761086b906107ed7f0000000000000000000000000000000000000000000000000000000000000000613433565b906108177f0000000000000000000000000000000000000000000000000000000000000000613433565b9060206108796040519361082b838661240a565b8385525f3681376040519687967f0f00000000000000000000000000000000000000000000000000000000000000885260e08589015260e088019061231d565b90868203604088015261231d565b904660608601523060808601528260a086015284820360c08601528080855193848152019401925b8281106108b057505050500390f35b8351855286955093810193928101926001016108a1565b5034610138577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360161038081126109c85761036013610138576103643567ffffffffffffffff81116109c8576109256109539136906004016122ef565b919061092f6129b1565b84526002602052604084209261094636828461268d565b60208151910120916130ee565b909160ff81541693600585101561099b57506003602094149283610993575b5082610985575b50506040519015158152f35b600301541490505f80610979565b92505f610972565b807f4e487b7100000000000000000000000000000000000000000000000000000000602492526021600452fd5b5080fd5b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013857610a056129b1565b8152600260205260408120908154610a2060ff8216936131f6565b9260405192600582101561099b57509264ffffffffff67ffffffffffffffff926080958552818160101c16602086015260381c166040840152166060820152f35b5034610138577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016103e081126109c85761036013610138576103843560ff81168091036109c85781610ab433612cb8565b91610abd61300c565b73ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001691823b15610bdf578390604051907fd505accf00000000000000000000000000000000000000000000000000000000825233600483015230602483015283604483015261036435606483015260848201526103a43560a48201526103c43560c4820152818160e48183885af1610bc6575b50506040517f23b872dd00000000000000000000000000000000000000000000000000000000815233600482015230602482015260448101919091529160209183916064918391905af18015610677576020935061064a5750604051908152f35b81610bd09161240a565b610bdb57825f610b65565b8280fd5b8380fd5b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013857610c1c612c84565b67ffffffffffffffff610c2d6124b3565b164211610d8e57610c6773ffffffffffffffffffffffffffffffffffffffff610c54612490565b1633143390610c61612490565b9061263c565b60047fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790557ff903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb228280a2610d1d6020610cc1612490565b610cc961300c565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015291829081906044820190565b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af18015610d8357610d67575080f35b610d7f9060203d60201161067057610661818361240a565b5080f35b6040513d84823e3d90fd5b610db6610d9a826131f6565b8367ffffffffffffffff610dad83612510565b92164211612552565b610c67565b5034610138577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016104e081126109c85761036013610138577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc9c360161014081126109c8576104a43567ffffffffffffffff8111610bdb57610e429036906004016122ef565b916104c43590610e50612c84565b929093610e8167ffffffffffffffff610e676124b3565b16421186610e7b610e766124b3565b612510565b91612552565b610ea264ffffffffff855460381c1686610e9a82612510565b914211612552565b610eae610214856131f6565b610eb66124cb565b67ffffffffffffffff80610ec86124e3565b169116610ed36124e3565b9181106115655750506fffffffffffffffffffffffffffffffff610ef56123ea565b1680151580611514575b156114e457506104643593610f158588846130ee565b90156114b85781547fffffffffffffffffffffffffffffffffffffffff0000000000ffffffffff0000164260381b6bffffffffff000000000000001617600217825581546bffffffffffffffffffffffff7fffffffffffffffffffffffffffffffffffffffff0000000000000000000000003360601b169116178255604051946040860186811067ffffffffffffffff82111761148757604052610120136114b45760405194610120860186811067ffffffffffffffff821117611487576040528893929190610fe3612230565b8752610fed612254565b9660208101978852610ffd612278565b97604082019889528961100e61229c565b6060840190815261101d6125a2565b6080850190815261102c6125ba565b60a0860190815261103b6125d2565b9160c0870192835261104b6125ff565b9360e088019485526101008801958652878952610484359e8f99602001998a526040519760208901995173ffffffffffffffffffffffffffffffffffffffff168a525173ffffffffffffffffffffffffffffffffffffffff1660408901525173ffffffffffffffffffffffffffffffffffffffff1660608801525173ffffffffffffffffffffffffffffffffffffffff1660808701525167ffffffffffffffff1660a08601525167ffffffffffffffff1660c08501525167ffffffffffffffff1660e0840152516fffffffffffffffffffffffffffffffff166101008301525161012082015261012081526111426101408261240a565b51902090516040519060208201927f02000000000000000000000000000000000000000000000000000000000000008452602183015260418201526041815261118c60618261240a565b519020600183015561119c6123ea565b600283019081546111ab6124cb565b60801b77ffffffffffffffff0000000000000000000000000000000016904360c01b7cffffffffff00000000000000000000000000000000000000000000000016926fffffffffffffffffffffffffffffffff16907fffffff000000000000000000000000000000000000000000000000000000000016171717815580547cffffffffffffffffffffffffffffffffffffffffffffffffffffffffff169055600382015583600482015561125e90613059565b936040519561126b612230565b73ffffffffffffffffffffffffffffffffffffffff16875261128b612254565b73ffffffffffffffffffffffffffffffffffffffff1660208801526112ae612278565b73ffffffffffffffffffffffffffffffffffffffff1660408801526112d161229c565b73ffffffffffffffffffffffffffffffffffffffff1660608801526112f46125a2565b67ffffffffffffffff16608088015261130b6125ba565b67ffffffffffffffff1660a08801526113226125d2565b67ffffffffffffffff1660c08801526113396125ff565b6fffffffffffffffffffffffffffffffff1660e088015261010087015261012086015261014085016101a09052816101a08601526101c0850137858584016101c0015261016083015267ffffffffffffffff16610180820152803393601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0168101036101c0017f8f2fd15bb9da31e7deed9ab85009aeee51b7163c430f4b3f635c0ca2de1e9e7991a36113ec6123aa565b604051907f23b872dd0000000000000000000000000000000000000000000000000000000082523360048301523060248301526fffffffffffffffffffffffffffffffff16604482015281817f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff16815a93606492602095f18015610d8357610d67575080f35b60248b7f4e487b710000000000000000000000000000000000000000000000000000000081526041600452fd5b8880fd5b602489887ff0ad4d35000000000000000000000000000000000000000000000000000000008252600452fd5b87604491877f8ebfb6f2000000000000000000000000000000000000000000000000000000008352600452602452fd5b50610264356fffffffffffffffffffffffffffffffff81169081810361156157611540918391506130db565b6fffffffffffffffffffffffffffffffff6115596123ca565b161015610eff565b8980fd5b7f92f70c52000000000000000000000000000000000000000000000000000000008952600487905260245267ffffffffffffffff16604452606487fd5b5034610138576103607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610138576115db612c4e565b91906115fc6115e984613059565b8267ffffffffffffffff610dad83612510565b600283015460e81c806119765750819260037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416178155817fcefba6ac6f230cabee189e8d68b965fa72ffadd17527b35cc1c7bd83892866da60206001840154604051908152a2610344356003811015611971578061191e57507f00000000000000000000000000000000000000000000000000000000000000005b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016915460601c906fffffffffffffffffffffffffffffffff6116f06123aa565b166102a435926fffffffffffffffffffffffffffffffff84169384810361191a57611776946020936117229250612595565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015292839081906044820190565b038188875af191821561190f5773ffffffffffffffffffffffffffffffffffffffff60209261181b9288956118f4575b5016936117b16123ca565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff871660048201526fffffffffffffffffffffffffffffffff909116602482015293849283919082906044820190565b03925af180156118e9576118cc575b50611833612490565b61183b6123ca565b91803b156103015773ffffffffffffffffffffffffffffffffffffffff93856064926fffffffffffffffffffffffffffffffff829660405198899788967f70d478d400000000000000000000000000000000000000000000000000000000885260048801521660248601521660448401525af18015610d83576118bb5750f35b816118c59161240a565b6101385780f35b6118e49060203d60201161067057610661818361240a565b61182a565b6040513d86823e3d90fd5b61190a90853d871161067057610661818361240a565b6117a6565b6040513d87823e3d90fd5b8780fd5b60010361194b577f000000000000000000000000000000000000000000000000000000000000000061169a565b7f000000000000000000000000000000000000000000000000000000000000000061169a565b505050fd5b82917f79f2843a0000000000000000000000000000000000000000000000000000000060449452600452602452fd5b5034610138577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360161038081126109c8576103601361013857610d1d60206119ec612230565b73ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001633148015611b30575b611a37903390612360565b611a3f612c4e565b80547fffffffffffffffffffffffffffffffffffffffff0000000000ffffffffffff00164260381b6bffffffffff000000000000001617600117815591907f3053d324d1664ae1050602c67f5222669eb2864509d40a41b35f65e2bfcfb0488473ffffffffffffffffffffffffffffffffffffffff604051948986521693a35460601c611aca6123aa565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90921660048301526fffffffffffffffffffffffffffffffff16602482015291829081906044820190565b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff1614611a2c565b5034610138576101207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610138576101007fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc360112610138576044359073ffffffffffffffffffffffffffffffffffffffff8216918281036109c857506024359073ffffffffffffffffffffffffffffffffffffffff8216918281036109c8575060843567ffffffffffffffff811690818103610bdb575060c43567ffffffffffffffff81169283820361013857602060428787878760405192868401947ff17fdea826cc59671786b644c844af9ef5e058dcbaf4b88a5178590a5672ed76865260408501526004356060850152608084015260a083015260c08201526101043560e082015260e08152611ca86101008261240a565b519020611cb361325c565b90604051917f190100000000000000000000000000000000000000000000000000000000000083526002830152602282015220604051908152f35b34611e54577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016104008112611e545761036013611e54576103a43560ff8116809103611e5457611d46611d41612490565b612cb8565b611d4e61300c565b9173ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001690611d8f612490565b91803b15611e54575f92836101249273ffffffffffffffffffffffffffffffffffffffff9460405198899687957fef55bec600000000000000000000000000000000000000000000000000000000875216600486015230602486015260448501526103643560648501526103843560848501528760a485015260c48401526103c43560e48401526103e4356101048401525af1918215611e4957602092611e395750604051908152f35b5f611e439161240a565b5f610641565b6040513d5f823e3d90fd5b5f80fd5b34611e54577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016103808112611e545761036013611e5457611e99612230565b73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163314801561212b575b611ee4903390612360565b611f2e611eef612c4e565b80547fffffffffffffffffffffffffffffffffffffffff0000000000ffffffffffff00164260381b6bffffffffff000000000000001617600117905590565b60405190600182527f3053d324d1664ae1050602c67f5222669eb2864509d40a41b35f65e2bfcfb048602073ffffffffffffffffffffffffffffffffffffffff851693a36f7fffffffffffffffffffffffffffffff611f8b6123aa565b60011c1661202460208273ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169460405193849283927fa9059cbb000000000000000000000000000000000000000000000000000000008452600484016020909392919373ffffffffffffffffffffffffffffffffffffffff60408201951681520152565b03815f875af18015611e495761210e575b5061203e612490565b906fffffffffffffffffffffffffffffffff6120586123aa565b169081039081116120e1576040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff929092166004830152602482015290602090829060449082905f905af18015611e49576120c757005b6120df9060203d60201161067057610661818361240a565b005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b6121269060203d60201161067057610661818361240a565b612035565b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff1614611ed9565b34611e545760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112611e54576004355f52600260205260405f209060ff8254166005811015612203576fffffffffffffffffffffffffffffffff83600160a0950154600380600284015493015494148552602085015267ffffffffffffffff8160801c1660408501521660608301526080820152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b610364359073ffffffffffffffffffffffffffffffffffffffff82168203611e5457565b610384359073ffffffffffffffffffffffffffffffffffffffff82168203611e5457565b6103a4359073ffffffffffffffffffffffffffffffffffffffff82168203611e5457565b6103c4359073ffffffffffffffffffffffffffffffffffffffff82168203611e5457565b359073ffffffffffffffffffffffffffffffffffffffff82168203611e5457565b359060ff82168203611e5457565b9181601f84011215611e545782359167ffffffffffffffff8311611e545760208381860195010111611e5457565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b156123685750565b73ffffffffffffffffffffffffffffffffffffffff907f179a495c000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b6102c4356fffffffffffffffffffffffffffffffff81168103611e545790565b610284356fffffffffffffffffffffffffffffffff81168103611e545790565b610444356fffffffffffffffffffffffffffffffff81168103611e545790565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761244b57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90816020910312611e5457518015158103611e545790565b60043573ffffffffffffffffffffffffffffffffffffffff81168103611e545790565b6101643567ffffffffffffffff81168103611e545790565b6104043567ffffffffffffffff81168103611e545790565b6102243567ffffffffffffffff81168103611e545790565b3567ffffffffffffffff81168103611e545790565b67ffffffffffffffff60019116019067ffffffffffffffff82116120e157565b9067ffffffffffffffff8091169116019067ffffffffffffffff82116120e157565b1561255b575050565b67ffffffffffffffff92507f17ae2575000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b919082018092116120e157565b6103e4359067ffffffffffffffff82168203611e5457565b610404359067ffffffffffffffff82168203611e5457565b610424359067ffffffffffffffff82168203611e5457565b359067ffffffffffffffff82168203611e5457565b61044435906fffffffffffffffffffffffffffffffff82168203611e5457565b35906fffffffffffffffffffffffffffffffff82168203611e5457565b15612645575050565b9073ffffffffffffffffffffffffffffffffffffffff80927fa1037efa000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b92919267ffffffffffffffff821161244b57604051916126d5601f82017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0166020018461240a565b829481845281830111611e54578281602093845f960137010152565b35908160070b8203611e5457565b73ffffffffffffffffffffffffffffffffffffffff61271d826122c0565b16825260208101356020830152604081013560408301526060810135606083015260808101356008811015611e5457608083015260ff61275f60a083016122e1565b1660a083015260ff61277360c083016122e1565b1660c083015261278560e082016126f1565b60070b60e083015261279a61010082016126f1565b60070b61010083015267ffffffffffffffff6127b961012083016125ea565b1661012083015267ffffffffffffffff6127d661014083016125ea565b1661014083015267ffffffffffffffff6127f361016083016125ea565b1661016083015261018081013563ffffffff8116809103611e54576101808301526101a08101356101a083015267ffffffffffffffff6128366101c083016125ea565b166101c083015260ff61284c6101e083016122e1565b166101e083015273ffffffffffffffffffffffffffffffffffffffff61287561020083016122c0565b1661020083015267ffffffffffffffff61289261022083016125ea565b1661022083015267ffffffffffffffff6128af61024083016125ea565b166102408301526fffffffffffffffffffffffffffffffff6128d4610260830161261f565b166102608301526fffffffffffffffffffffffffffffffff6128f9610280830161261f565b166102808301526fffffffffffffffffffffffffffffffff61291e6102a0830161261f565b166102a08301526fffffffffffffffffffffffffffffffff6129436102c0830161261f565b166102c083015267ffffffffffffffff6129606102e083016125ea565b166102e083015267ffffffffffffffff61297d61030083016125ea565b16610300830152610320810135906002821015611e5457610340916103208401520135906003821015611e54576103400152565b60405160208101904682523060408201526129d06060820160046126ff565b6103a081526129e16103c08261240a565b51902090565b6040516129d0602082019246845230604084015260608301906126ff565b6040519060e0820182811067ffffffffffffffff82111761244b576040525f82525f60208301525f60408301525f60608301525f60808301525f60a08301525f60c083015281612a5560046129e7565b90815f52600260205260405f2080549160ff8316600581101561220357600203612bc4575082855260018101546020860190815264ffffffffff60408701938060601c855260101c16606087015264ffffffffff600283015460c01c169160808701928352546103043567ffffffffffffffff81168103611e5457612ae88160ff925064ffffffffff8460381c16612530565b9160081c1615612b9e577f000000000000000000000000000000000000000000000000000000000000000060011b916801fffffffffffffffe67fffffffffffffffe8416931683036120e15767ffffffffffffffff612b5d819473ffffffffffffffffffffffffffffffffffffffff94612530565b1660a08901525193511691511690604051926020840194855260408401526060830152608082015260808152612b9460a08261240a565b51902060c0830152565b67ffffffffffffffff918273ffffffffffffffffffffffffffffffffffffffff92612b5d565b9450505050565b15612bd4575050565b67ffffffffffffffff92507f833d522b000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b15612c17575050565b7fe038cca0000000000000000000000000000000000000000000000000000000005f5260045260058110156122035760245260445ffd5b612c5860046129e7565b90815f52600260205260405f209060ff82541660058110156122035780846002612c829314612c0e565b565b612c8e60046129e7565b90815f52600260205260405f209060ff82541660058110156122035780846001612c829314612c0e565b906004359173ffffffffffffffffffffffffffffffffffffffff831690818403611e5457612cff90848373ffffffffffffffffffffffffffffffffffffffff83161461263c565b612d0960046129e7565b92612d1460646134e8565b80612fa6575b80612f85575b80612f4d575b80612f2c575b80612f06575b80612ebb575b80612e97575b80612e6f575b80612e14575b15612de857835f52600260205260405f2060ff8154166005811015612203578086612d759215612c0e565b80547fffffffffffffffffffffffffffffffffffffffffffffffffff0000000000ff00164260101b66ffffffffff0000161760011790555060405190612dbc8260046126ff565b837ffc848b27eec7faf9b9c19a00a6beb6d8ce89d5e731984d059c09b4ccfc7b5a2961036060443594a4565b837f2d67a98e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b506102c4356fffffffffffffffffffffffffffffffff811690818103611e5457506fffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000161115612d4a565b50610284356fffffffffffffffffffffffffffffffff811690818103611e5457501515612d44565b506103043567ffffffffffffffff8116808203611e545762278d0091501115612d3e565b506103043567ffffffffffffffff811690818103611e54575067ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000161115612d38565b506102e43567ffffffffffffffff8116808203611e545764ffffffffff91501115612d32565b506102e43567ffffffffffffffff811690818103611e545750421115612d2c565b506102e43567ffffffffffffffff811690818103611e545750610164359067ffffffffffffffff821691828103611e54575011612d26565b506102243567ffffffffffffffff8116808203611e54576001915011612d20565b506102443567ffffffffffffffff811690818103611e5457501580612d1a57506084356008811015611e54576003811415905f82612ffe575b82612fec575b5050612d1a565b90915061220357600614155f80612fe5565b50600581141591505f612fdf565b610284356fffffffffffffffffffffffffffffffff811690818103611e5457506102a435906fffffffffffffffffffffffffffffffff821690818303611e54576130569250612595565b90565b546103043567ffffffffffffffff81168103611e54576130878160ff925064ffffffffff8460381c16612530565b9160081c1615613056577f000000000000000000000000000000000000000000000000000000000000000060011b6801fffffffffffffffe67fffffffffffffffe8216911681036120e15761305691612530565b818102929181159184041417156120e157565b9092916130fb606461338d565b84148015906131db575b6131d157604084116131c8575082602011611e5457803592604081036131bf577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe060209101910135906020811061318f575b50915b80600f0b811480613182575b6fffffffffffffffffffffffffffffffff9093169060801b1790565b50600f83900b8314613166565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff9060200360031b1b165f613157565b50505f9161315a565b92505060019190565b505090505f905f90565b50806131e836868561268d565b602081519101201415613105565b5460381c64ffffffffff168061323957505f5b6102e43567ffffffffffffffff8116808203611e545767ffffffffffffffff83161115613234575090565b905090565b6103043567ffffffffffffffff81168103611e545761325791612530565b613209565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480613356575b156132c4577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a081526129e160c08261240a565b507f0000000000000000000000000000000000000000000000000000000000000000461461329b565b3560ff81168103611e545790565b6020810135906008821015611e54576005821461341c576006821461340257600482146133ea5750600781146133e457600281149081156133d9575b50156133d457604090565b602090565b60039150145f6133c9565b5060c090565b611fe0915060406133fb910161337f565b60051b1690565b60019150613414604060ff920161337f565b161b60031c90565b6001915061342e604060ff920161337f565b161b90565b60ff811690601f8211613462576040519161344f60408461240a565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b67ffffffffffffffff7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff9116019067ffffffffffffffff82116120e157565b3563ffffffff81168103611e545790565b358060070b8103611e545790565b60c081016134f5816124fb565b60e083019067ffffffffffffffff8061350d846124fb565b169116108015906137e9575b80156137cf575b6137c8576020830135916008831015611e54575f6005841480156137bc575b6137af5760ff6135516060870161337f565b1615801590613789575b613780576122035760048303613647575050506040810190600260ff6135808461337f565b161015918261362f575b8261359457505090565b9091506135b260806135a860a085016134da565b60070b93016134da565b60070b915f83820393128184128116918413901516176120e15760ff6135f87fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff9261337f565b165f0b01607f81137fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff808212176120e1575f0b131590565b9150604060ff61363e8461337f565b1611159161358a565b60ff6136586040869495960161337f565b16159384613668575b5050505090565b6007148015945091929091613684575b5050505f808080613661565b67ffffffffffffffff919293506136a461369e83926124fb565b936124fb565b1691160367ffffffffffffffff81116120e1576136c967ffffffffffffffff9161348a565b16906c010000000000000000000000006137386101206137206136ee608086016134da565b60070b8060ff1d8091011861370560a087016134da565b60070b8060ff1d8091011890818082119118021895806130db565b93019263ffffffff613731856134c9565b16906130db565b1115918261374b575b50505f8080613678565b6c0100000000000000000000000092509063ffffffff61373161377184613777956130db565b926134c9565b11155f80613741565b50505050505f90565b50613796608086016134da565b6137a260a087016134da565b60070b9060070b1361355b565b505050506130569061381b565b50505f6006841461353f565b5050505f90565b5063ffffffff6137e261012085016134c9565b1615613520565b506137f761010084016124fb565b67ffffffffffffffff8061381261380d856124fb565b61348a565b16911610613519565b6138276040820161337f565b9060ff806138376060840161337f565b9316921690613848608082016134da565b60070b158015906138d1575b6137c857602001356008811015611e54576005146138a9576008821015918261389d575b5081613891575b81613888575090565b60109150111590565b6001811015915061387f565b6010101591505f613878565b600a82101591826138c5575b50816138bf575090565b90501590565b600e101591505f6138b5565b506138de60a082016134da565b60070b151561385456fea164736f6c6343000825000a";
 
   
       type AnalyticsConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -2138,11 +3440,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, token: AddressLike, registry: AddressLike, consents: AddressLike, minimumWindow: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, token, registry, consents, minimumWindow, minimumBond_, overrides || {});
+    override getDeployTransaction(token: AddressLike, parts: Analytics.PartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(token, parts, minimumWindow, answerTime, minimumBond_, overrides || {});
     };
-    override deploy(authority: AddressLike, token: AddressLike, registry: AddressLike, consents: AddressLike, minimumWindow: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, token, registry, consents, minimumWindow, minimumBond_, overrides || {}) as Promise<Analytics & {
+    override deploy(token: AddressLike, parts: Analytics.PartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(token, parts, minimumWindow, answerTime, minimumBond_, overrides || {}) as Promise<Analytics & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

@@ -10,106 +10,12 @@
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
       }
     ],
     "name": "AnalyticsBadTerms",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsChallengeOpen",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsChallengeOver",
     "type": "error"
   },
   {
@@ -136,82 +42,12 @@
   {
     "inputs": [
       {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsDeadlineAhead",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "deadline",
-        "type": "uint64"
-      }
-    ],
-    "name": "AnalyticsDeadlinePassed",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "DeviceId",
-        "name": "device",
+        "internalType": "address",
+        "name": "sender",
         "type": "address"
       }
     ],
-    "name": "AnalyticsMemberIsEligible",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNoReadings",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNodeIsRight",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
-      }
-    ],
-    "name": "AnalyticsNotInResult",
+    "name": "AnalyticsNotCourt",
     "type": "error"
   },
   {
@@ -233,51 +69,17 @@
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "stated",
-        "type": "tuple"
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "merged",
-        "type": "tuple"
+        "internalType": "uint256",
+        "name": "questions",
+        "type": "uint256"
       }
     ],
-    "name": "AnalyticsResultDoesNotSum",
+    "name": "AnalyticsQuestionsOpen",
     "type": "error"
   },
   {
@@ -288,12 +90,55 @@
         "type": "bytes32"
       },
       {
-        "internalType": "DeviceId",
-        "name": "device",
-        "type": "address"
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
       }
     ],
-    "name": "AnalyticsSamePlace",
+    "name": "AnalyticsRewardTooSmall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "from",
+        "type": "uint64"
+      }
+    ],
+    "name": "AnalyticsTooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "AnalyticsTooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AnalyticsWrongAggregate",
     "type": "error"
   },
   {
@@ -351,49 +196,145 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "indexed": false,
@@ -432,29 +373,6 @@
         "internalType": "bytes32",
         "name": "root",
         "type": "bytes32"
-      },
-      {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "indexed": false,
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
       }
     ],
     "name": "ResultFinalised",
@@ -476,33 +394,75 @@
         "type": "address"
       },
       {
-        "indexed": false,
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      },
-      {
         "components": [
           {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
+            "components": [
+              {
+                "internalType": "address",
+                "name": "firstOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "firstDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "lastOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "lastDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "leaves",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "members",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "count",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "weight",
+                "type": "uint128"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "aggregate",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Summary",
+            "name": "summary",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "below",
+            "type": "bytes32"
           }
         ],
         "indexed": false,
-        "internalType": "struct Aggregate",
-        "name": "result",
+        "internalType": "struct Node",
+        "name": "root",
         "type": "tuple"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
       },
       {
         "indexed": false,
@@ -530,10 +490,35 @@
         "type": "bytes32"
       },
       {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "challengeEnd",
+        "type": "uint64"
+      }
+    ],
+    "name": "ResultQuestioned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
         "indexed": true,
         "internalType": "address",
         "name": "by",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "slashed",
+        "type": "bool"
       }
     ],
     "name": "ResultRejected",
@@ -559,53 +544,149 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       }
     ],
@@ -617,6 +698,25 @@
   {
     "inputs": [
       {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "contentOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "address",
@@ -634,157 +734,158 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf[2]",
-        "name": "leaves",
-        "type": "tuple[2]"
-      },
-      {
-        "internalType": "uint256[2]",
-        "name": "paths",
-        "type": "uint256[2]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblingsOfFirst",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblingsOfSecond",
-        "type": "tuple[]"
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
       }
     ],
-    "name": "challengeDouble",
+    "name": "dismiss",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -809,585 +910,149 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "node",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf",
-        "name": "leaf",
-        "type": "tuple"
-      }
-    ],
-    "name": "challengeLeaf",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "DeviceId",
-            "name": "device",
-            "type": "address"
-          },
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Leaf",
-        "name": "leaf",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
-      }
-    ],
-    "name": "challengeMember",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "node",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint256",
-        "name": "path",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node[]",
-        "name": "siblings",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "left",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "right",
-        "type": "tuple"
-      }
-    ],
-    "name": "challengeMerge",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       }
     ],
@@ -1397,13 +1062,353 @@
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "minimumBond",
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      }
+    ],
+    "name": "hold",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
+      }
+    ],
+    "name": "isResult",
     "outputs": [
       {
-        "internalType": "uint256",
+        "internalType": "bool",
         "name": "",
-        "type": "uint256"
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -1411,12 +1416,88 @@
   },
   {
     "inputs": [],
-    "name": "minimumChallengeWindow",
+    "name": "limits",
     "outputs": [
       {
         "internalType": "uint64",
-        "name": "",
+        "name": "minimumWindow",
         "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "answerTime",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimumBond",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      }
+    ],
+    "name": "partialDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -1442,90 +1523,398 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
-      },
+      }
+    ],
+    "name": "proposalOf",
+    "outputs": [
       {
         "components": [
           {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
           },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
-      },
-      {
-        "components": [
           {
             "internalType": "bytes32",
-            "name": "hash",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "proposer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "snapshot",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "proposedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "challengeEnd",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "stamp",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Proposal",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
             "type": "bytes32"
           },
           {
             "components": [
               {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "firstOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "firstDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "lastOwner",
+                "type": "address"
+              },
+              {
+                "internalType": "DeviceId",
+                "name": "lastDevice",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "leaves",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "members",
+                "type": "uint64"
               },
               {
                 "internalType": "uint64",
@@ -1533,53 +1922,34 @@
                 "type": "uint64"
               },
               {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
+                "internalType": "uint128",
+                "name": "weight",
+                "type": "uint128"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "aggregate",
+                "type": "bytes32"
               }
             ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
+            "internalType": "struct Summary",
+            "name": "summary",
             "type": "tuple"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "below",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct Node",
-        "name": "left",
+        "name": "root",
         "type": "tuple"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "hash",
-            "type": "bytes32"
-          },
-          {
-            "components": [
-              {
-                "internalType": "int128",
-                "name": "sum",
-                "type": "int128"
-              },
-              {
-                "internalType": "uint64",
-                "name": "count",
-                "type": "uint64"
-              },
-              {
-                "internalType": "uint64",
-                "name": "members",
-                "type": "uint64"
-              }
-            ],
-            "internalType": "struct Aggregate",
-            "name": "aggregate",
-            "type": "tuple"
-          }
-        ],
-        "internalType": "struct Node",
-        "name": "right",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "aggregate",
+        "type": "bytes"
       },
       {
         "internalType": "bytes32",
@@ -1612,57 +1982,153 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       }
     ],
-    "name": "reject",
+    "name": "release",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1687,53 +2153,149 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       }
     ],
@@ -1768,53 +2330,149 @@
             "type": "bytes32"
           },
           {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
           },
           {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
           },
           {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
           }
         ],
         "internalType": "struct Request",
-        "name": "request",
+        "name": "asked",
         "type": "tuple"
       }
     ],
@@ -1827,6 +2485,405 @@
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validAfter",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "validBefore",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "v",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "r",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "requestWithAuthorization",
+    "outputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "v",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "r",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "requestWithPermit",
+    "outputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1850,39 +2907,19 @@
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "int128",
-            "name": "sum",
-            "type": "int128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "count",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "members",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Aggregate",
-        "name": "result",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "roller",
-    "outputs": [
+        "internalType": "uint64",
+        "name": "members",
+        "type": "uint64"
+      },
       {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "value",
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -1891,9 +2928,343 @@
   {
     "inputs": [
       {
-        "internalType": "RequestId",
-        "name": "id",
-        "type": "bytes32"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
+      }
+    ],
+    "name": "slash",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
       }
     ],
     "name": "statusOf",
@@ -1909,13 +3280,13 @@
         "type": "uint64"
       },
       {
-        "internalType": "address",
-        "name": "proposer",
-        "type": "address"
+        "internalType": "uint64",
+        "name": "proposedAt",
+        "type": "uint64"
       },
       {
         "internalType": "uint64",
-        "name": "challengeEnd",
+        "name": "lastSecond",
         "type": "uint64"
       }
     ],

@@ -2,11 +2,17 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
-export { AggregateTree__factory } from './AggregateTree__factory.js';
 export { Analytics__factory } from './Analytics__factory.js';
 export { ConsentRegistry__factory } from './ConsentRegistry__factory.js';
+export { Court__factory } from './Court__factory.js';
 export { IAnalytics__factory } from './IAnalytics__factory.js';
 export { IConsentRegistry__factory } from './IConsentRegistry__factory.js';
-export { IPayoutRoller__factory } from './IPayoutRoller__factory.js';
-export { PayoutRoller__factory } from './PayoutRoller__factory.js';
+export { ICourt__factory } from './ICourt__factory.js';
+export { IEligibility__factory } from './IEligibility__factory.js';
+export { IHoldings__factory } from './IHoldings__factory.js';
+export { IQuestionDesk__factory } from './IQuestionDesk__factory.js';
+export { IResultCourt__factory } from './IResultCourt__factory.js';
+export { Partials__factory } from './Partials__factory.js';
+export { QuestionDesk__factory } from './QuestionDesk__factory.js';
+export { ResultCourt__factory } from './ResultCourt__factory.js';
 export { ResultTree__factory } from './ResultTree__factory.js';

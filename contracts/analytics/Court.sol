@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
+import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
+import {DeviceId, DeviceState} from "../identity/DeviceTypes.sol";
+import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
+import {IERC1056} from "../identity/IERC1056.sol";
+import {IAnalytics} from "./IAnalytics.sol";
+import {ICourt} from "./ICourt.sol";
+import {IEligibility, Verdict} from "./IEligibility.sol";
+import {IHoldings} from "./IHoldings.sol";
+import {Query, Request, Terms} from "./RequestTypes.sol";
+import {Gap, Leaf, Node, Origin, Place, Proposal} from "./ResultTypes.sol";
+import {ResultTree} from "./ResultTree.sol";
+
+/// @title What all courts look at
+/// @dev A court is told with each call whose proposal it judges, and asks that contract: it needs to know none beforehand, and one that lies only
+///      harms itself.
+abstract contract Court is ICourt {
+    using ResultTree for Node;
+    using ResultTree for Leaf;
+    using ResultTree for bytes32;
+
+    IDeviceRegistry internal immutable REGISTRY;
+    IDataAnchor internal immutable ANCHOR;
+    IEligibility internal immutable ELIGIBILITY;
+    IHoldings internal immutable HOLDINGS;
+
+    /// @param anchor Holds the logs; its registry knows the devices.
+    /// @param eligibility Says who may be in a result.
+    /// @param holdings Says who had which device when.
+    constructor(IDataAnchor anchor, IEligibility eligibility, IHoldings holdings) {
+        REGISTRY = IDeviceRegistry(anchor.registry());
+        ANCHOR = anchor;
+        ELIGIBILITY = eligibility;
+        HOLDINGS = holdings;
+    }
+
+    /// @notice The proposal, while it can be challenged.
+    function _open(IAnalytics analytics, Request calldata asked) internal view returns (Proposal memory proposal) {
+        proposal = analytics.proposalOf(asked);
+        require(
+            proposal.root != 0 && block.timestamp <= proposal.challengeEnd,
+            CourtWindowOver(proposal.id, proposal.challengeEnd)
+        );
+    }
+
+    function _requireIn(Proposal memory proposal, bytes32 digest, Place calldata place) internal pure {
+        require(digest.climb(place) == proposal.root, CourtNotInResult(proposal.id));
+    }
+
+    /// @notice Requires that nothing stands where the leaf of this owner and device would: between the two children of a node, or beyond either
+    ///         end of the root.
+    function _requireGap(Proposal memory proposal, address owner, DeviceId device, Gap calldata gap) internal pure {
+        _requireIn(proposal, gap.node.digestOf(), gap.place);
+        if (gap.place.steps.length == 0 && _isOutside(gap.node, owner, device)) return;
+        require(
+            gap.node.below == ResultTree.above(gap.left.digestOf(), gap.right.digestOf()) &&
+                ResultTree.isBefore(gap.left.summary.lastOwner, gap.left.summary.lastDevice, owner, device) &&
+                ResultTree.isBefore(owner, device, gap.right.summary.firstOwner, gap.right.summary.firstDevice),
+            CourtNoGap(proposal.id, owner, device)
+        );
+    }
+
+    /// @notice Whether a leaf was due for this device: its owner had it for sure, and agreed to this kind of partial.
+    function _isDue(
+        Request calldata asked,
+        Proposal memory proposal,
+        address owner,
+        DeviceId device,
+        Origin origin
+    ) internal view returns (bool) {
+        (bool known, address holder) = HOLDINGS.holderAt(device, proposal.snapshot);
+        return
+            known &&
+            holder == owner &&
+            ELIGIBILITY.verdictOn(asked, device, owner, proposal.snapshot) == Verdict.Eligible &&
+            ELIGIBILITY.mayUse(asked, owner, device, origin, 0, proposal.snapshot);
+    }
+
+    /// @notice Whether a reading is one that the query speaks of, on chain in time, in the device's own word: in its own log, or with its
+    ///         signature.
+    function _counts(
+        Query calldata query,
+        DeviceId device,
+        ReadingFields calldata reading,
+        ReadingPlace calldata place,
+        bytes calldata signer,
+        bytes calldata signature
+    ) internal view returns (bool) {
+        if (DeviceId.unwrap(reading.device) != DeviceId.unwrap(device) || reading.schema != query.schema) return false;
+        if (reading.time < query.from || reading.time >= query.to || place.entryTime > query.anchoredBy) return false;
+        return
+            place.publisher == DeviceId.unwrap(device)
+                ? ANCHOR.verifyReading(reading, place)
+                : ANCHOR.verifySignedReading(reading, place, signer, signature);
+    }
+
+    /// @notice Whether a device is as it was when the proposal came: what its present key doesn't bear out then is no lie.
+    function _isSteady(DeviceId device, uint64 proposedBlock) internal view returns (bool) {
+        (DeviceState state, ) = REGISTRY.tenureOf(device);
+        return
+            state == DeviceState.Active && IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) < proposedBlock;
+    }
+
+    /// @notice The evidence that a leaf names, see `Leaf`.
+    function _evidenceOf(bytes calldata first, bytes calldata second) internal pure returns (bytes32) {
+        return keccak256(abi.encode(first, second));
+    }
+
+    function _isOutside(Node calldata root, address owner, DeviceId device) private pure returns (bool) {
+        return
+            ResultTree.isBefore(owner, device, root.summary.firstOwner, root.summary.firstDevice) ||
+            ResultTree.isBefore(root.summary.lastOwner, root.summary.lastDevice, owner, device);
+    }
+}

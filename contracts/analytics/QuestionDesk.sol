@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
+import {DeviceId} from "../identity/DeviceTypes.sol";
+import {Court} from "./Court.sol";
+import {IAnalytics} from "./IAnalytics.sol";
+import {IEligibility} from "./IEligibility.sol";
+import {IHoldings} from "./IHoldings.sol";
+import {IQuestionDesk} from "./IQuestionDesk.sol";
+import {Openings} from "./Openings.sol";
+import {Partials} from "./Partials.sol";
+import {Query, Request, RequestId, RequestStatus} from "./RequestTypes.sol";
+import {Leaf, Node, OpenReading, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
+import {ResultTree} from "./ResultTree.sol";
+
+/// @title Questions that a proposer must answer
+contract QuestionDesk is IQuestionDesk, Court {
+    using Openings for Openings.Opening;
+    using ResultTree for Node;
+    using ResultTree for Leaf;
+    using ResultTree for Summary;
+
+    /// @dev One slot, and another one for a question about a device.
+    struct Question {
+        address asker;
+        uint64 due;
+        DeviceId device;
+    }
+
+    IERC20 private immutable TOKEN;
+    uint256 private immutable DEPOSIT;
+
+    mapping(bytes32 id => Question) private _questions;
+    mapping(IAnalytics analytics => mapping(RequestId id => mapping(DeviceId device => uint64))) private _contributions;
+
+    /// @param token ITC.
+    /// @param anchor Holds the logs.
+    /// @param eligibility Says who may be in a result.
+    /// @param holdings Says who had which device when.
+    /// @param deposit_ ITC that a question costs; more than an answer costs in gas.
+    constructor(
+        IERC20 token,
+        IDataAnchor anchor,
+        IEligibility eligibility,
+        IHoldings holdings,
+        uint256 deposit_
+    ) Court(anchor, eligibility, holdings) {
+        TOKEN = token;
+        DEPOSIT = deposit_;
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function demand(IAnalytics analytics, Request calldata asked, Node calldata root, uint64 index) external {
+        Proposal memory proposal = _open(analytics, asked);
+        require(root.digestOf() == proposal.root, CourtNotInResult(proposal.id));
+        require(index < root.summary.leaves, QuestionDeskNoLeaf(proposal.id, index));
+        uint64 due = _ask(analytics, asked, proposal.stamp, bytes32(uint256(index)), DeviceId.wrap(address(0)));
+        emit LeafDemanded(address(analytics), proposal.id, proposal.stamp, index, due);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function show(
+        IAnalytics analytics,
+        Request calldata asked,
+        uint64 index,
+        Leaf calldata leaf,
+        bytes calldata aggregate,
+        bytes calldata first,
+        bytes calldata second,
+        uint256 path,
+        Node[] calldata siblings,
+        bytes[] calldata aggregates
+    ) external {
+        Proposal memory proposal = analytics.proposalOf(asked);
+        require(
+            leaf.aggregate == keccak256(aggregate) &&
+                (leaf.origin == Origin.Withheld || leaf.evidence == _evidenceOf(first, second)),
+            CourtWrongEvidence(proposal.id, leaf.device)
+        );
+        (bytes32 root, uint64 place) = _mergeUp(asked.query, leaf, aggregate, path, siblings, aggregates);
+        require(root == proposal.root && place == index, CourtNotInResult(proposal.id));
+        _answer(analytics, asked, proposal, bytes32(uint256(index)));
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function question(IAnalytics analytics, Request calldata asked, Leaf calldata leaf, Place calldata place) external {
+        Proposal memory proposal = _open(analytics, asked);
+        Node memory node = leaf.nodeOf();
+        _requireIn(proposal, node.digestOf(), place);
+        require(leaf.origin == Origin.Proved, CourtNothingWrong(proposal.id));
+        uint64 due = _ask(analytics, asked, proposal.stamp, node.below, leaf.device);
+        emit PartialQuestioned(address(analytics), proposal.id, proposal.stamp, leaf.device, node.below, due);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function answerWithReadings(
+        IAnalytics analytics,
+        Request calldata asked,
+        Leaf calldata leaf,
+        OpenReading[] calldata readings
+    ) external {
+        Proposal memory proposal = analytics.proposalOf(asked);
+        _requireBears(proposal.id, leaf, _lay(asked.query, proposal.id, leaf.device, readings));
+        _answer(analytics, asked, proposal, leaf.nodeOf().below);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function settle(IAnalytics analytics, Request calldata asked, bytes32 stamp, bytes32 subject) external {
+        // Checks
+        bytes32 id = questionIdOf(analytics, stamp, subject);
+        Question memory asked_ = _questions[id];
+        require(asked_.asker != address(0), QuestionDeskNotAsked(id));
+        Proposal memory proposal = analytics.proposalOf(asked);
+        bool stands = proposal.stamp == stamp;
+        require(!stands || block.timestamp > asked_.due, QuestionDeskNotDue(id, asked_.due));
+
+        // Effects
+        delete _questions[id];
+        emit QuestionSettled(id, false);
+
+        // Interactions: ITC reverts, it never returns false.
+        if (stands) {
+            bool isForDevice = DeviceId.unwrap(asked_.device) != address(0);
+            if (isForDevice && !_isSteady(asked_.device, proposal.proposedBlock)) {
+                analytics.dismiss(asked, asked_.asker);
+            } else {
+                analytics.slash(asked, asked_.asker);
+            }
+        }
+        TOKEN.transfer(asked_.asker, DEPOSIT);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function contributeReadings(
+        IAnalytics analytics,
+        Request calldata asked,
+        DeviceId device,
+        OpenReading[] calldata readings
+    ) external {
+        RequestId id = analytics.requestIdOf(asked);
+        uint64 until = asked.query.anchoredBy;
+        (RequestStatus status, , , ) = analytics.statusOf(asked);
+        require(status == RequestStatus.Open && block.timestamp <= until, QuestionDeskTooLate(id, until));
+        uint64 count = _lay(asked.query, id, device, readings).count;
+        uint64 before = _contributions[analytics][id][device];
+        require(count > before && count <= asked.query.cap, QuestionDeskLess(id, device, before));
+        _contributions[analytics][id][device] = count;
+        emit ReadingsContributed(address(analytics), id, device, count);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function contributionOf(IAnalytics analytics, RequestId id, DeviceId device) external view returns (uint64 count) {
+        return _contributions[analytics][id][device];
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function questionOf(bytes32 id) external view returns (address asker, uint64 due, DeviceId device) {
+        Question storage asked = _questions[id];
+        return (asked.asker, asked.due, asked.device);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function deposit() external view returns (uint256) {
+        return DEPOSIT;
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function questionIdOf(IAnalytics analytics, bytes32 stamp, bytes32 subject) public pure returns (bytes32) {
+        return keccak256(abi.encode(analytics, stamp, subject));
+    }
+
+    function _ask(
+        IAnalytics analytics,
+        Request calldata asked,
+        bytes32 stamp,
+        bytes32 subject,
+        DeviceId device
+    ) private returns (uint64 due) {
+        // Checks
+        bytes32 id = questionIdOf(analytics, stamp, subject);
+        Question storage asking = _questions[id];
+        require(asking.asker == address(0), QuestionDeskAsked(id));
+
+        // Effects
+        (, uint64 answerTime, ) = analytics.limits();
+        due = uint64(block.timestamp) + answerTime;
+        asking.asker = msg.sender;
+        asking.due = due;
+        if (DeviceId.unwrap(device) != address(0)) asking.device = device;
+
+        // Interactions: ITC reverts, it never returns false.
+        analytics.hold(asked);
+        TOKEN.transferFrom(msg.sender, address(this), DEPOSIT);
+    }
+
+    function _answer(IAnalytics analytics, Request calldata asked, Proposal memory proposal, bytes32 subject) private {
+        // Checks
+        bytes32 id = questionIdOf(analytics, proposal.stamp, subject);
+        require(_questions[id].asker != address(0), QuestionDeskNotAsked(id));
+
+        // Effects
+        delete _questions[id];
+        emit QuestionSettled(id, true);
+
+        // Interactions: ITC reverts, it never returns false.
+        analytics.release(asked);
+        TOKEN.transfer(proposal.proposer, DEPOSIT);
+    }
+
+    /// @dev The partial that readings come to, each looked up in its log.
+    function _lay(
+        Query calldata query,
+        RequestId id,
+        DeviceId device,
+        OpenReading[] calldata readings
+    ) private view returns (Openings.Opening memory opening) {
+        opening = Openings.begin(query);
+        for (uint256 k = 0; k < readings.length; ++k) {
+            OpenReading calldata reading = readings[k];
+            uint64 sequence = reading.fields.sequence;
+            require(
+                reading.fields.content == keccak256(abi.encode(reading.value, reading.salt)) &&
+                    opening.extend(sequence, sequence) &&
+                    _counts(query, device, reading.fields, reading.place, reading.signer, reading.signature),
+                CourtWrongEvidence(id, device)
+            );
+            Partials.add(query, opening.aggregate, reading.value, reading.fields.time);
+        }
+    }
+
+    /// @dev Requires that a leaf says what its readings come to.
+    function _requireBears(RequestId id, Leaf calldata leaf, Openings.Opening memory opening) private pure {
+        require(
+            leaf.count == opening.count &&
+                leaf.aggregate == keccak256(opening.aggregate) &&
+                leaf.evidence == keccak256(abi.encode(opening.rangesOf(), "")),
+            CourtWrongEvidence(id, leaf.device)
+        );
+    }
+
+    /// @dev Merges from a leaf up to the root. Returns no root where two don't merge.
+    function _mergeUp(
+        Query calldata query,
+        Leaf calldata leaf,
+        bytes memory aggregate,
+        uint256 path,
+        Node[] calldata siblings,
+        bytes[] calldata aggregates
+    ) private pure returns (bytes32 root, uint64 index) {
+        Node memory node = leaf.nodeOf();
+        if (siblings.length != aggregates.length || path >> siblings.length != 0) return (0, 0);
+        for (uint256 k = 0; k < siblings.length; ++k) {
+            Node memory sibling = siblings[k];
+            bytes memory other = aggregates[k];
+            if (sibling.summary.aggregate != keccak256(other)) return (0, 0);
+            bool isRight = (path >> k) & 1 == 1;
+            if (isRight) index += sibling.summary.leaves;
+            bool fits;
+            (fits, aggregate) = isRight
+                ? Partials.merge(query, other, aggregate)
+                : Partials.merge(query, aggregate, other);
+            if (!fits) return (0, 0);
+            (fits, node) = isRight ? _over(sibling, node, aggregate) : _over(node, sibling, aggregate);
+            if (!fits) return (0, 0);
+        }
+        return (node.digestOf(), index);
+    }
+
+    function _over(
+        Node memory left,
+        Node memory right,
+        bytes memory aggregate
+    ) private pure returns (bool fits, Node memory node) {
+        (fits, node.summary) = ResultTree.merge(left.summary, right.summary, keccak256(aggregate));
+        node.below = ResultTree.above(left.digestOf(), right.digestOf());
+    }
+}

@@ -15,8 +15,14 @@ declare module "@nomicfoundation/hardhat-ethers/types" {
 getContractFactory(name: 'AggregateTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AggregateTree__factory>
 getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Analytics__factory>
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
+getContractFactory(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegions__factory>
+getContractFactory(name: 'Eligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Eligibility__factory>
+getContractFactory(name: 'Holdings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Holdings__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
+getContractFactory(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegions__factory>
+getContractFactory(name: 'IEligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEligibility__factory>
+getContractFactory(name: 'IHoldings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHoldings__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
@@ -63,8 +69,14 @@ getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions
 getContractAt(name: 'AggregateTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AggregateTree>
 getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Analytics>
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
+getContractAt(name: 'DeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegions>
+getContractAt(name: 'Eligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Eligibility>
+getContractAt(name: 'Holdings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Holdings>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
+getContractAt(name: 'IDeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegions>
+getContractAt(name: 'IEligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEligibility>
+getContractAt(name: 'IHoldings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHoldings>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
@@ -111,8 +123,14 @@ getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers
 deployContract(name: 'AggregateTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
+deployContract(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
+deployContract(name: 'Eligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Holdings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
+deployContract(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
+deployContract(name: 'IEligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
+deployContract(name: 'IHoldings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
@@ -159,8 +177,14 @@ deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOpti
 deployContract(name: 'AggregateTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AggregateTree>
 deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
+deployContract(name: 'DeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
+deployContract(name: 'Eligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Holdings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
+deployContract(name: 'IDeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
+deployContract(name: 'IEligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
+deployContract(name: 'IHoldings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>

@@ -280,7 +280,8 @@ contract Analytics is IAnalytics, AccessManaged {
         );
         if (state == DeviceState.None || activatedAt > time) return false;
         if (state != DeviceState.Active && stateSince <= time) return false;
-        if (!CONSENTS.isGranted(leaf.owner, asked.purpose, time)) return false;
+        (bool granted, , , ) = CONSENTS.consentAt(leaf.owner, leaf.device, asked.purpose, time);
+        if (!granted) return false;
         // A device sold since the request was made says nothing about who had it then.
         if (ownedSince > time) return true;
         return IERC721(address(REGISTRY)).ownerOf(uint160(DeviceId.unwrap(leaf.device))) == leaf.owner;

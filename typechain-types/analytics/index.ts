@@ -5,7 +5,13 @@
 export type { AggregateTree } from './AggregateTree.js';
 export type { Analytics } from './Analytics.js';
 export type { ConsentRegistry } from './ConsentRegistry.js';
+export type { DeviceRegions } from './DeviceRegions.js';
+export type { Eligibility } from './Eligibility.js';
+export type { Holdings } from './Holdings.js';
 export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
+export type { IDeviceRegions } from './IDeviceRegions.js';
+export type { IEligibility } from './IEligibility.js';
+export type { IHoldings } from './IHoldings.js';
 export type { IPayoutRoller } from './IPayoutRoller.js';
 export type { PayoutRoller } from './PayoutRoller.js';

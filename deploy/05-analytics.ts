@@ -1,14 +1,16 @@
 import {
   Analytics__factory,
   ConsentRegistry__factory,
+  Holdings__factory,
   PayoutPool__factory,
   PayoutRoller__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** Consents, analyses, and the roller and pool that Analytics creates for itself. */
+/** Holdings, consents, analyses, and the roller and pool that Analytics creates for itself. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
-  const consents = await deployment.deploy("ConsentRegistry", ConsentRegistry__factory);
+  const holdings = await deployment.deploy("Holdings", Holdings__factory, deployment.address("DeviceRegistry"));
+  const consents = await deployment.deploy("ConsentRegistry", ConsentRegistry__factory, holdings);
   await deployment.deploy(
     "Analytics",
     Analytics__factory,

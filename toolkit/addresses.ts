@@ -25,6 +25,7 @@ const Addresses = z.object({
   DataAnchor: address,
   FeedFactory: address,
   BandCover: address,
+  Holdings: address,
   ConsentRegistry: address,
   Analytics: address,
   PayoutRoller: address,

@@ -15,9 +15,13 @@ declare module "@nomicfoundation/hardhat-ethers/types" {
 getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Analytics__factory>
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
 getContractFactory(name: 'Court', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Court__factory>
+getContractFactory(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegions__factory>
+getContractFactory(name: 'Eligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Eligibility__factory>
+getContractFactory(name: 'Holdings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Holdings__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
 getContractFactory(name: 'ICourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICourt__factory>
+getContractFactory(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegions__factory>
 getContractFactory(name: 'IEligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEligibility__factory>
 getContractFactory(name: 'IHoldings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHoldings__factory>
 getContractFactory(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuestionDesk__factory>
@@ -73,9 +77,13 @@ getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions
 getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Analytics>
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
 getContractAt(name: 'Court', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Court>
+getContractAt(name: 'DeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegions>
+getContractAt(name: 'Eligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Eligibility>
+getContractAt(name: 'Holdings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Holdings>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
 getContractAt(name: 'ICourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICourt>
+getContractAt(name: 'IDeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegions>
 getContractAt(name: 'IEligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEligibility>
 getContractAt(name: 'IHoldings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHoldings>
 getContractAt(name: 'IQuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuestionDesk>
@@ -131,9 +139,13 @@ getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers
 deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'Court', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
+deployContract(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
+deployContract(name: 'Eligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Holdings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'ICourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICourt>
+deployContract(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
 deployContract(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
@@ -189,9 +201,13 @@ deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOpti
 deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'Court', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
+deployContract(name: 'DeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
+deployContract(name: 'Eligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Holdings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'ICourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICourt>
+deployContract(name: 'IDeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
 deployContract(name: 'IQuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>

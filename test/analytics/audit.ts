@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { contributionsOf, openMarket, PURPOSE, proposed, treeOf } from "./market.js";
+import { ANY_TERMS, contributionsOf, openMarket, PURPOSE, proposed, treeOf } from "./market.js";
 
 describe("Analytics under attack", () => {
   it("leaves an honest proposer its bond, though an owner revokes and grants anew after the request", async () => {
@@ -15,10 +15,10 @@ describe("Analytics under attack", () => {
       expect(
         market.analytics.connect(griefer).challengeMember(request, leaf, path, siblings),
       ).to.be.revertedWithCustomError(market.analytics, "AnalyticsMemberIsEligible");
-    await market.consents.connect(griefer).grant(PURPOSE, 4_000_000_001n);
+    await market.consents.connect(griefer).grant(PURPOSE, { ...ANY_TERMS, expiry: 4_000_000_001n });
     await refused();
     await market.consents.connect(griefer).revoke(PURPOSE);
-    await market.consents.connect(griefer).grant(PURPOSE, 4_000_000_002n);
+    await market.consents.connect(griefer).grant(PURPOSE, { ...ANY_TERMS, expiry: 4_000_000_002n });
     await refused();
   });
 });

@@ -9,6 +9,8 @@ import { type Deployed, deployed } from "../support.js";
 export const ITC = 10n ** 18n;
 export const HOUR = 3600n;
 export const PURPOSE = id("Mean of anything");
+/** A consent to everything. */
+export const ANY_TERMS = { expiry: 4_000_000_000n, cohort: 0n, price: 0n, budget: 2n ** 64n - 1n };
 
 /** A market of three owners with two devices each, all active and consented, a company and a proposer. */
 export async function openMarket() {
@@ -23,7 +25,7 @@ export async function openMarket() {
   const keys = Array.from({ length: 8 }, (_, k) => keyOf(`market-${k}`));
   const lot = await enrolLot(world, maker, keys);
   for (const [k, key] of keys.slice(0, 6).entries()) await bringToLife(world, lot, key, owners[k % 3]?.address ?? "");
-  for (const owner of owners) await world.consents.connect(owner).grant(PURPOSE, 4_000_000_000n);
+  for (const owner of owners) await world.consents.connect(owner).grant(PURPOSE, ANY_TERMS);
   for (const who of [company, proposer]) {
     await world.itc.transfer(who.address, 10_000n * ITC);
     await world.itc.connect(who).approve(world.addresses.Analytics, 2n ** 256n - 1n);

@@ -89,10 +89,10 @@ export async function activate(world: World, step: StepOf<"activate">): Promise<
 
 /** Has owners agree to a purpose. */
 export async function consent(world: World, step: StepOf<"consent">): Promise<string> {
-  const expiry = (await world.chain.now()) + step.for;
+  const terms = { expiry: (await world.chain.now()) + step.for, cohort: 0n, price: 0n, budget: 2n ** 64n - 1n };
   const owners = world.accountsOf(step.owners);
   for (const owner of owners) {
-    await world.send(owner, "ConsentRegistry", "grant", [purposeOf(step.purpose), expiry], "grant consent");
+    await world.send(owner, "ConsentRegistry", "grant", [purposeOf(step.purpose), terms], "grant consent");
     world.tick(1);
   }
   return `${owners.length} owners`;

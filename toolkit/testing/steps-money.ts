@@ -156,10 +156,14 @@ async function contributionsTo(world: World, { request: asked, requestedAt }: Re
     if (toHex(fleet.schema) !== asked.schema || !sameBytes(reading.schema, fleet.schema)) continue;
     if (reading.time < asked.from || reading.time >= asked.to) continue;
     const owner = member.owner.address;
-    if (!agreed.has(owner)) agreed.set(owner, await consents.isGranted(owner, asked.purpose, requestedAt));
-    if (!agreed.get(owner)) continue;
-    const before = byDevice.get(reading.device) ?? { owner, device: reading.device, sum: 0n, count: 0n };
-    byDevice.set(reading.device, { ...before, sum: before.sum + measurement.value, count: before.count + 1n });
+    const { device } = reading;
+    if (!agreed.has(device)) {
+      const consent = await consents.consentAt(owner, device, asked.purpose, requestedAt);
+      agreed.set(device, consent.granted);
+    }
+    if (!agreed.get(device)) continue;
+    const before = byDevice.get(device) ?? { owner, device, sum: 0n, count: 0n };
+    byDevice.set(device, { ...before, sum: before.sum + measurement.value, count: before.count + 1n });
   }
   return [...byDevice.values()];
 }

@@ -5,28 +5,53 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type ConsentTermsStruct = {expiry: BigNumberish, cohort: BigNumberish, price: BigNumberish, budget: BigNumberish}
+
+    export type ConsentTermsStructOutput = [expiry: bigint, cohort: bigint, price: bigint, budget: bigint] & {expiry: bigint, cohort: bigint, price: bigint, budget: bigint }
+  
+
+    export type SignedDecisionStruct = {owner: AddressLike, decision: BigNumberish, purpose: BytesLike, devices: AddressLike[], terms: ConsentTermsStruct, nonce: BigNumberish, deadline: BigNumberish}
+
+    export type SignedDecisionStructOutput = [owner: string, decision: bigint, purpose: string, devices: string[], terms: ConsentTermsStructOutput, nonce: bigint, deadline: bigint] & {owner: string, decision: bigint, purpose: string, devices: string[], terms: ConsentTermsStructOutput, nonce: bigint, deadline: bigint }
+  
 
   export interface IConsentRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "consentOf" | "grant" | "isGranted" | "revoke"): FunctionFragment;
+    getFunction(nameOrSignature: "consentAt" | "decideFor" | "digestOf" | "generalWordOf" | "grant" | "grantDevices" | "holdings" | "listedWordOf" | "nonceOf" | "revoke" | "revokeDevices" | "unlistDevices"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "ConsentGranted" | "ConsentRevoked"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "ConsentGranted" | "ConsentRevoked" | "DevicesGranted" | "DevicesRevoked" | "DevicesUnlisted" | "NonceRaised"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'consentOf', values: [AddressLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'grant', values: [BytesLike, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'isGranted', values: [AddressLike, BytesLike, BigNumberish]): string;
+    encodeFunctionData(functionFragment: 'consentAt', values: [AddressLike, AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'decideFor', values: [SignedDecisionStruct, BytesLike]): string;
+encodeFunctionData(functionFragment: 'digestOf', values: [SignedDecisionStruct]): string;
+encodeFunctionData(functionFragment: 'generalWordOf', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'grant', values: [BytesLike, ConsentTermsStruct]): string;
+encodeFunctionData(functionFragment: 'grantDevices', values: [BytesLike, AddressLike[], ConsentTermsStruct]): string;
+encodeFunctionData(functionFragment: 'holdings', values?: undefined): string;
+encodeFunctionData(functionFragment: 'listedWordOf', values: [AddressLike, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'nonceOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'revoke', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'revokeDevices', values: [BytesLike, AddressLike[]]): string;
+encodeFunctionData(functionFragment: 'unlistDevices', values: [BytesLike, AddressLike[]]): string;
 
-    decodeFunctionResult(functionFragment: 'consentOf', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'consentAt', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'decideFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'digestOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'generalWordOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'grant', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isGranted', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'grantDevices', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'holdings', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'listedWordOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'nonceOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'revokeDevices', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'unlistDevices', data: BytesLike): Result;
   }
 
   
     export namespace ConsentGrantedEvent {
-      export type InputTuple = [owner: AddressLike, purpose: BytesLike, expiry: BigNumberish];
-      export type OutputTuple = [owner: string, purpose: string, expiry: bigint];
-      export interface OutputObject {owner: string, purpose: string, expiry: bigint };
+      export type InputTuple = [owner: AddressLike, purpose: BytesLike, expiry: BigNumberish, cohort: BigNumberish, price: BigNumberish, budget: BigNumberish];
+      export type OutputTuple = [owner: string, purpose: string, expiry: bigint, cohort: bigint, price: bigint, budget: bigint];
+      export interface OutputObject {owner: string, purpose: string, expiry: bigint, cohort: bigint, price: bigint, budget: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -39,6 +64,54 @@ decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
       export type InputTuple = [owner: AddressLike, purpose: BytesLike];
       export type OutputTuple = [owner: string, purpose: string];
       export interface OutputObject {owner: string, purpose: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DevicesGrantedEvent {
+      export type InputTuple = [owner: AddressLike, purpose: BytesLike, devices: AddressLike[], expiry: BigNumberish, cohort: BigNumberish, price: BigNumberish, budget: BigNumberish];
+      export type OutputTuple = [owner: string, purpose: string, devices: string[], expiry: bigint, cohort: bigint, price: bigint, budget: bigint];
+      export interface OutputObject {owner: string, purpose: string, devices: string[], expiry: bigint, cohort: bigint, price: bigint, budget: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DevicesRevokedEvent {
+      export type InputTuple = [owner: AddressLike, purpose: BytesLike, devices: AddressLike[]];
+      export type OutputTuple = [owner: string, purpose: string, devices: string[]];
+      export interface OutputObject {owner: string, purpose: string, devices: string[] };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DevicesUnlistedEvent {
+      export type InputTuple = [owner: AddressLike, purpose: BytesLike, devices: AddressLike[]];
+      export type OutputTuple = [owner: string, purpose: string, devices: string[]];
+      export interface OutputObject {owner: string, purpose: string, devices: string[] };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace NonceRaisedEvent {
+      export type InputTuple = [owner: AddressLike, nonce: BigNumberish];
+      export type OutputTuple = [owner: string, nonce: bigint];
+      export interface OutputObject {owner: string, nonce: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -81,25 +154,73 @@ decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
 
     
     
-    consentOf: TypedContractMethod<
-      [owner: AddressLike, purpose: BytesLike, ],
-      [[bigint, bigint, bigint] & {grantedAt: bigint, expiry: bigint, revokedAt: bigint }],
+    consentAt: TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
       'view'
     >
     
 
     
-    grant: TypedContractMethod<
-      [purpose: BytesLike, expiry: BigNumberish, ],
+    decideFor: TypedContractMethod<
+      [signed: SignedDecisionStruct, signature: BytesLike, ],
       [void],
       'nonpayable'
     >
     
 
     
-    isGranted: TypedContractMethod<
-      [owner: AddressLike, purpose: BytesLike, time: BigNumberish, ],
-      [boolean],
+    digestOf: TypedContractMethod<
+      [signed: SignedDecisionStruct, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    generalWordOf: TypedContractMethod<
+      [owner: AddressLike, purpose: BytesLike, ],
+      [[bigint, bigint, ConsentTermsStructOutput] & {word: bigint, since: bigint, terms: ConsentTermsStructOutput }],
+      'view'
+    >
+    
+
+    
+    grant: TypedContractMethod<
+      [purpose: BytesLike, terms: ConsentTermsStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    grantDevices: TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], terms: ConsentTermsStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    holdings: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    listedWordOf: TypedContractMethod<
+      [owner: AddressLike, purpose: BytesLike, device: AddressLike, ],
+      [[bigint, bigint, ConsentTermsStructOutput] & {word: bigint, since: bigint, terms: ConsentTermsStructOutput }],
+      'view'
+    >
+    
+
+    
+    nonceOf: TypedContractMethod<
+      [owner: AddressLike, ],
+      [bigint],
       'view'
     >
     
@@ -112,22 +233,68 @@ decodeFunctionResult(functionFragment: 'revoke', data: BytesLike): Result;
     >
     
 
+    
+    revokeDevices: TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    unlistDevices: TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'consentOf'): TypedContractMethod<
-      [owner: AddressLike, purpose: BytesLike, ],
-      [[bigint, bigint, bigint] & {grantedAt: bigint, expiry: bigint, revokedAt: bigint }],
+    getFunction(nameOrSignature: 'consentAt'): TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
       'view'
     >;
-getFunction(nameOrSignature: 'grant'): TypedContractMethod<
-      [purpose: BytesLike, expiry: BigNumberish, ],
+getFunction(nameOrSignature: 'decideFor'): TypedContractMethod<
+      [signed: SignedDecisionStruct, signature: BytesLike, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'isGranted'): TypedContractMethod<
-      [owner: AddressLike, purpose: BytesLike, time: BigNumberish, ],
-      [boolean],
+getFunction(nameOrSignature: 'digestOf'): TypedContractMethod<
+      [signed: SignedDecisionStruct, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'generalWordOf'): TypedContractMethod<
+      [owner: AddressLike, purpose: BytesLike, ],
+      [[bigint, bigint, ConsentTermsStructOutput] & {word: bigint, since: bigint, terms: ConsentTermsStructOutput }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'grant'): TypedContractMethod<
+      [purpose: BytesLike, terms: ConsentTermsStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'grantDevices'): TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], terms: ConsentTermsStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'holdings'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'listedWordOf'): TypedContractMethod<
+      [owner: AddressLike, purpose: BytesLike, device: AddressLike, ],
+      [[bigint, bigint, ConsentTermsStructOutput] & {word: bigint, since: bigint, terms: ConsentTermsStructOutput }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'nonceOf'): TypedContractMethod<
+      [owner: AddressLike, ],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'revoke'): TypedContractMethod<
@@ -135,18 +302,48 @@ getFunction(nameOrSignature: 'revoke'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'revokeDevices'): TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'unlistDevices'): TypedContractMethod<
+      [purpose: BytesLike, devices: AddressLike[], ],
+      [void],
+      'nonpayable'
+    >;
 
     getEvent(key: 'ConsentGranted'): TypedContractEvent<ConsentGrantedEvent.InputTuple, ConsentGrantedEvent.OutputTuple, ConsentGrantedEvent.OutputObject>;
 getEvent(key: 'ConsentRevoked'): TypedContractEvent<ConsentRevokedEvent.InputTuple, ConsentRevokedEvent.OutputTuple, ConsentRevokedEvent.OutputObject>;
+getEvent(key: 'DevicesGranted'): TypedContractEvent<DevicesGrantedEvent.InputTuple, DevicesGrantedEvent.OutputTuple, DevicesGrantedEvent.OutputObject>;
+getEvent(key: 'DevicesRevoked'): TypedContractEvent<DevicesRevokedEvent.InputTuple, DevicesRevokedEvent.OutputTuple, DevicesRevokedEvent.OutputObject>;
+getEvent(key: 'DevicesUnlisted'): TypedContractEvent<DevicesUnlistedEvent.InputTuple, DevicesUnlistedEvent.OutputTuple, DevicesUnlistedEvent.OutputObject>;
+getEvent(key: 'NonceRaised'): TypedContractEvent<NonceRaisedEvent.InputTuple, NonceRaisedEvent.OutputTuple, NonceRaisedEvent.OutputObject>;
 
     filters: {
       
-      'ConsentGranted(address,bytes32,uint64)': TypedContractEvent<ConsentGrantedEvent.InputTuple, ConsentGrantedEvent.OutputTuple, ConsentGrantedEvent.OutputObject>;
+      'ConsentGranted(address,bytes32,uint64,uint64,uint128,uint64)': TypedContractEvent<ConsentGrantedEvent.InputTuple, ConsentGrantedEvent.OutputTuple, ConsentGrantedEvent.OutputObject>;
       ConsentGranted: TypedContractEvent<ConsentGrantedEvent.InputTuple, ConsentGrantedEvent.OutputTuple, ConsentGrantedEvent.OutputObject>;
     
 
       'ConsentRevoked(address,bytes32)': TypedContractEvent<ConsentRevokedEvent.InputTuple, ConsentRevokedEvent.OutputTuple, ConsentRevokedEvent.OutputObject>;
       ConsentRevoked: TypedContractEvent<ConsentRevokedEvent.InputTuple, ConsentRevokedEvent.OutputTuple, ConsentRevokedEvent.OutputObject>;
+    
+
+      'DevicesGranted(address,bytes32,address[],uint64,uint64,uint128,uint64)': TypedContractEvent<DevicesGrantedEvent.InputTuple, DevicesGrantedEvent.OutputTuple, DevicesGrantedEvent.OutputObject>;
+      DevicesGranted: TypedContractEvent<DevicesGrantedEvent.InputTuple, DevicesGrantedEvent.OutputTuple, DevicesGrantedEvent.OutputObject>;
+    
+
+      'DevicesRevoked(address,bytes32,address[])': TypedContractEvent<DevicesRevokedEvent.InputTuple, DevicesRevokedEvent.OutputTuple, DevicesRevokedEvent.OutputObject>;
+      DevicesRevoked: TypedContractEvent<DevicesRevokedEvent.InputTuple, DevicesRevokedEvent.OutputTuple, DevicesRevokedEvent.OutputObject>;
+    
+
+      'DevicesUnlisted(address,bytes32,address[])': TypedContractEvent<DevicesUnlistedEvent.InputTuple, DevicesUnlistedEvent.OutputTuple, DevicesUnlistedEvent.OutputObject>;
+      DevicesUnlisted: TypedContractEvent<DevicesUnlistedEvent.InputTuple, DevicesUnlistedEvent.OutputTuple, DevicesUnlistedEvent.OutputObject>;
+    
+
+      'NonceRaised(address,uint64)': TypedContractEvent<NonceRaisedEvent.InputTuple, NonceRaisedEvent.OutputTuple, NonceRaisedEvent.OutputObject>;
+      NonceRaised: TypedContractEvent<NonceRaisedEvent.InputTuple, NonceRaisedEvent.OutputTuple, NonceRaisedEvent.OutputObject>;
     
     };
   }

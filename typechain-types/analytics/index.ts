@@ -5,9 +5,13 @@
 export type { Analytics } from './Analytics.js';
 export type { ConsentRegistry } from './ConsentRegistry.js';
 export type { Court } from './Court.js';
+export type { DeviceRegions } from './DeviceRegions.js';
+export type { Eligibility } from './Eligibility.js';
+export type { Holdings } from './Holdings.js';
 export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
 export type { ICourt } from './ICourt.js';
+export type { IDeviceRegions } from './IDeviceRegions.js';
 export type { IEligibility } from './IEligibility.js';
 export type { IHoldings } from './IHoldings.js';
 export type { IQuestionDesk } from './IQuestionDesk.js';

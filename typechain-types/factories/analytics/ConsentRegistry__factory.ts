@@ -4,14 +4,42 @@
 /* eslint-disable */
 import type { Addressable } from "ethers";
 import { Contract, ContractFactory, ContractTransactionResponse, Interface } from "ethers"
-import type { Signer, ContractDeployTransaction, ContractRunner } from "ethers"
+import type { Signer, AddressLike, ContractDeployTransaction, ContractRunner } from "ethers"
 import type { NonPayableOverrides } from "../../common.js"
   import type { ConsentRegistry, ConsentRegistryInterface } from "../../analytics/ConsentRegistry.js";
 
   const _abi = [
   {
-    "inputs": [],
-    "name": "CheckpointUnorderedInsertion",
+    "inputs": [
+      {
+        "internalType": "contract IHoldings",
+        "name": "holdings_",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
+      }
+    ],
+    "name": "ConsentRegistryDevicesNotAsked",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "ConsentRegistryExpired",
     "type": "error"
   },
   {
@@ -31,14 +59,84 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "address",
         "name": "owner",
         "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "purpose",
-        "type": "bytes32"
       }
     ],
-    "name": "ConsentRegistryNotGranted",
+    "name": "ConsentRegistryInvalidSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "ConsentRegistryNoDevices",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "expiry",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "cohort",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "price",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "budget",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct ConsentTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "ConsentRegistryTermsTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "nonce",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "next",
+        "type": "uint64"
+      }
+    ],
+    "name": "ConsentRegistryWrongNonce",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
     "type": "error"
   },
   {
@@ -60,6 +158,24 @@ import type { NonPayableOverrides } from "../../common.js"
         "indexed": false,
         "internalType": "uint64",
         "name": "expiry",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "cohort",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "price",
+        "type": "uint128"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "budget",
         "type": "uint64"
       }
     ],
@@ -86,6 +202,130 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "expiry",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "cohort",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "price",
+        "type": "uint128"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "budget",
+        "type": "uint64"
+      }
+    ],
+    "name": "DevicesGranted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      }
+    ],
+    "name": "DevicesRevoked",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      }
+    ],
+    "name": "DevicesUnlisted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [],
+    "name": "EIP712DomainChanged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "nonce",
+        "type": "uint64"
+      }
+    ],
+    "name": "NonceRaised",
+    "type": "event"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -93,55 +333,8 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "bytes32",
-        "name": "purpose",
-        "type": "bytes32"
-      }
-    ],
-    "name": "consentOf",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "grantedAt",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "expiry",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "revokedAt",
-        "type": "uint64"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "purpose",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "expiry",
-        "type": "uint64"
-      }
-    ],
-    "name": "grant",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "owner",
+        "internalType": "DeviceId",
+        "name": "device",
         "type": "address"
       },
       {
@@ -155,12 +348,459 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint64"
       }
     ],
-    "name": "isGranted",
+    "name": "consentAt",
     "outputs": [
       {
         "internalType": "bool",
-        "name": "",
+        "name": "granted",
         "type": "bool"
+      },
+      {
+        "internalType": "uint64",
+        "name": "cohort",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint128",
+        "name": "price",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "budget",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Decision",
+            "name": "decision",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "DeviceId[]",
+            "name": "devices",
+            "type": "address[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "expiry",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "budget",
+                "type": "uint64"
+              }
+            ],
+            "internalType": "struct ConsentTerms",
+            "name": "terms",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct SignedDecision",
+        "name": "signed",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "decideFor",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Decision",
+            "name": "decision",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "DeviceId[]",
+            "name": "devices",
+            "type": "address[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "expiry",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "budget",
+                "type": "uint64"
+              }
+            ],
+            "internalType": "struct ConsentTerms",
+            "name": "terms",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct SignedDecision",
+        "name": "signed",
+        "type": "tuple"
+      }
+    ],
+    "name": "digestOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "eip712Domain",
+    "outputs": [
+      {
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
+      },
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "chainId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      }
+    ],
+    "name": "generalWordOf",
+    "outputs": [
+      {
+        "internalType": "enum Word",
+        "name": "word",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint64",
+        "name": "since",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "expiry",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "cohort",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "price",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "budget",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct ConsentTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "expiry",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "cohort",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "price",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "budget",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct ConsentTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "grant",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "expiry",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "cohort",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "price",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "budget",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct ConsentTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "grantDevices",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "holdings",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      }
+    ],
+    "name": "listedWordOf",
+    "outputs": [
+      {
+        "internalType": "enum Word",
+        "name": "word",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint64",
+        "name": "since",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "expiry",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "cohort",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "price",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "budget",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct ConsentTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      }
+    ],
+    "name": "nonceOf",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
       }
     ],
     "stateMutability": "view",
@@ -178,10 +818,46 @@ import type { NonPayableOverrides } from "../../common.js"
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      }
+    ],
+    "name": "revokeDevices",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "purpose",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "DeviceId[]",
+        "name": "devices",
+        "type": "address[]"
+      }
+    ],
+    "name": "unlistDevices",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x60808060405234601557610bda908161001a8239f35b5f80fdfe60806040526004361015610011575f80fd5b5f3560e01c806328b03b6a1461005457806393dc6ef61461004f578063b75c7dc61461004a5763c0db009614610045575f80fd5b61043a565b6102dd565b610241565b346101ec5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101ec5761008b6101f0565b602435610096610213565b67ffffffffffffffff8116919065ffffffffffff8311156101c8575073ffffffffffffffffffffffffffffffffffffffff65ffffffffffff935b165f52600160205260405f20905f5260205260405f2080545f938160058111610168575b5090610120946101049284610907565b908161012457505f90505b604051911081529081906020820190565b0390f35b6101426101499161013761010f9461071d565b905f5260205f200190565b5460301c90565b79ffffffffffffffffffffffffffffffffffffffffffffffffffff1690565b946101728661078f565b86039586116101c3576101209561010493855f5265ffffffffffff8260205f2001541665ffffffffffff8516105f146101b15750915b919250946100f4565b9291506101bd9061074a565b906101a8565b6106f0565b65ffffffffffff73ffffffffffffffffffffffffffffffffffffffff9116936100d0565b5f80fd5b6004359073ffffffffffffffffffffffffffffffffffffffff821682036101ec57565b6044359067ffffffffffffffff821682036101ec57565b6024359067ffffffffffffffff821682036101ec57565b346101ec5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101ec576102786101f0565b73ffffffffffffffffffffffffffffffffffffffff60243591165f525f60205260405f20905f5260205260405f2054604051809167ffffffffffffffff8060608401928180821616855281808260401c1616602086015260801c161660408301520390f35b346101ec5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101ec57600435335f525f60205260405f20815f526020526103a060405f2061035983825467ffffffffffffffff6103478267ffffffffffffffff1690565b1615159081610414575b50339061058d565b80547fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff164260801b77ffffffffffffffff0000000000000000000000000000000016179055565b6103eb6103dc826103cf3373ffffffffffffffffffffffffffffffffffffffff165f52600160205260405f2090565b905f5260205260405f2090565b65ffffffffffff4216906109f9565b5050337fef51b8bc52556f34d5ce52f3a197be2a05ffd3d178cef27e88c181773fb845ad5f80a3005b610433915060801c67ffffffffffffffff1667ffffffffffffffff1690565b155f610351565b346101ec5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101ec5760043561047461022a565b67ffffffffffffffff81164281111561056257610524906104e9610496610608565b4267ffffffffffffffff16815267ffffffffffffffff851660208201525f60408201526104e4866103cf3373ffffffffffffffffffffffffffffffffffffffff165f525f60205260405f2090565b61064d565b610515846103cf3373ffffffffffffffffffffffffffffffffffffffff165f52600160205260405f2090565b65ffffffffffff421690610ad0565b505060405167ffffffffffffffff91909116815233907f9c4513e28443f1f17cf0ba37b09eb1ba83ca5ca335fa514519e02443a454271e90602090a3005b7f072f83b7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b15610596575050565b73ffffffffffffffffffffffffffffffffffffffff907fa46c3f11000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b604051906060820182811067ffffffffffffffff82111761062857604052565b6105db565b604051906040820182811067ffffffffffffffff82111761062857604052565b67ffffffffffffffff60406106ee93828151168454907fffffffffffffffffffffffffffffffff000000000000000000000000000000006fffffffffffffffff00000000000000006020850151861b169216171784550151167fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff77ffffffffffffffff0000000000000000000000000000000083549260801b169116179055565b565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82019182116101c357565b90600182018092116101c357565b8115610762570490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b6001811115610904578060017001000000000000000000000000000000008310156108c2575b61086861085e61085461084a61084061083661082561086f9760048a680100000000000000006108749c10156108b5575b6401000000008110156108a8575b6201000081101561089b575b61010081101561088e575b6010811015610881575b1015610879575b60030260011c90565b61082f818b610758565b0160011c90565b61082f818a610758565b61082f8189610758565b61082f8188610758565b61082f8187610758565b61082f8186610758565b8093610758565b821190565b900390565b60011b61081c565b60041c9160021b91610815565b60081c9160041b9161080b565b60101c9160081b91610800565b60201c9160101b916107f4565b60401c9160201b916107e6565b505061087461086f61086861085e61085461084a6108406108366108256108e98a60801c90565b98506801000000000000000097506107b59650505050505050565b90565b9065ffffffffffff165b83831061091e5750505090565b90919280841860011c8185160190835f528265ffffffffffff8360205f20015416115f146109505750925b9190610911565b935061095b9061074a565b610949565b9081546801000000000000000081101561062857600181018084558110156109cc575f9283526020928390208251929093015160301b7fffffffffffffffffffffffffffffffffffffffffffffffffffff0000000000001665ffffffffffff9290921691909117910155565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b80549091908015610aba57610a10610a1b9161071d565b835f5260205f200190565b90815492610a38610a318565ffffffffffff1690565b9460301c90565b9365ffffffffffff8084169116818111610a925703610a69575050805465ffffffffffff169055905f90565b905f90565b610a649250610a87610a7961062d565b65ffffffffffff9093168352565b5f6020830152610960565b7f2520601d000000000000000000000000000000000000000000000000000000005f5260045ffd5b50610aca91610a87610a7961062d565b5f905f90565b80549293928015610b9057610ae7610af29161071d565b825f5260205f200190565b8054603081901c9365ffffffffffff91821692918116808411610a9257879303610b575750610b5392509065ffffffffffff7fffffffffffffffffffffffffffffffffffffffffffffffffffff00000000000083549260301b169116179055565b9190565b915050610b5391610b69610a7961062d565b79ffffffffffffffffffffffffffffffffffffffffffffffffffff86166020830152610960565b5090610bc891610ba1610a7961062d565b79ffffffffffffffffffffffffffffffffffffffffffffffffffff85166020830152610960565b5f919056fea164736f6c6343000825000a";
+  const _bytecode = "0x61018080604052346101755760208161267d80380380916100208285610179565b83398101031261017557516001600160a01b038116810361017557604051610049604082610179565b600f815260208101906e436f6e73656e74526567697374727960881b825260405191610076604084610179565b600183526020830191603160f81b835261008f816101b0565b6101205261009c846101b0565b61014052519020918260e05251902080610100524660a0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a0815261010560c082610179565b5190206080523060c05261016052604051612461908161021c823960805181611f11015260a05181611fce015260c05181611ee2015260e05181611f6001526101005181611f86015261012051816109180152610140518161094101526101605181818161016301526113140152f35b5f80fd5b601f909101601f19168101906001600160401b0382119082101761019c57604052565b634e487b7160e01b5f52604160045260245ffd5b601f8151116101db5760208151910151602082106101cc571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe60806040526004361015610011575f80fd5b5f3560e01c8063088a15b814610d1f5780631428231a14610c9b5780635c38417414610c8357806360bdf59d14610b3557806367c3a7da14610a1457806384b0196e146108e257806384de533d146103e957806389d209e914610371578063b46174a3146102b9578063b75c7dc614610254578063c93ebcd614610187578063e79bf13b146101195763ed2a2d64146100a8575f80fd5b346101155760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155773ffffffffffffffffffffffffffffffffffffffff6100f4610e1f565b165f526004602052602067ffffffffffffffff60405f205416604051908152f35b5f80fd5b34610115575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011557602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101155760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610115576101be610e1f565b6044359073ffffffffffffffffffffffffffffffffffffffff821682036101155773ffffffffffffffffffffffffffffffffffffffff906101fd61127c565b50165f52600360205260405f206024355f5260205273ffffffffffffffffffffffffffffffffffffffff60405f2091165f5260205261025061024160405f20611b87565b60409391935193849384610e63565b0390f35b346101155760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011557335f5260046020526102ab6102a567ffffffffffffffff60405f205416610f08565b336115d4565b6102b760043533611aac565b005b346101155760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610115576102f0610e1f565b60243573ffffffffffffffffffffffffffffffffffffffff811681036101155760643567ffffffffffffffff811681036101155767ffffffffffffffff6fffffffffffffffffffffffffffffffff610350829386608096604435916112a0565b93929590916040519615158752166020860152166040840152166060820152f35b346101155760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155773ffffffffffffffffffffffffffffffffffffffff6103bd610e1f565b6103c561127c565b50165f52600260205260405f206024355f5260205261025061024160405f20611b87565b346101155760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155760043567ffffffffffffffff81116101155780600401906101407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc82360301126101155760243567ffffffffffffffff811161011557366023820112156101155780600401359167ffffffffffffffff8311610115573660248484010111610115576104a384610f2c565b9173ffffffffffffffffffffffffffffffffffffffff831693845f52600460205267ffffffffffffffff60405f2054169161012484016104f767ffffffffffffffff6104ee8361102b565b1642119161102b565b906108ac57506101048401928067ffffffffffffffff6105168661102b565b16101580610870575b6105288561102b565b901561083357505090602461054792016105418861105d565b866119bf565b156108075767ffffffffffffffff61056060019261102b565b160167ffffffffffffffff81116107da5761057b90836115d4565b6024810135600581101561011557600181036106655750906105f68267ffffffffffffffff6105d460447f10a06b2c7b582e6b31cec49f57804f58032133dfc52472e6ebfe5b00a275db14960135976064840190610f4d565b9390946105f1608485019186888c6105eb86611ff4565b93611e34565b61102b565b916fffffffffffffffffffffffffffffffff61061460a4830161102b565b918361062e60e461062760c48501611040565b930161102b565b93816106476040519a8b9a60a08c5260a08c0191611657565b971660208901521660408701521660608501521660808301520390a3005b909391929060038103610694575050916044916106896102b7946064840190610f4d565b9390920135906116a5565b600481036106be575050916044916106b36102b7946064840190610f4d565b9390920135906118f1565b9092916106da606486016106d28184610f4d565b939050610f4d565b9190506107af57506107a057507f2167625210e0659eb73793a64dbcb5c6dac181906b77271d6a5a5862f02fa52c608060448401359367ffffffffffffffff61075160848301865f52600260205260405f20885f526020526105f160405f2061074283611ff4565b9064ffffffffff421690612268565b916fffffffffffffffffffffffffffffffff61076f60a4830161102b565b918361078260e461062760c48501611040565b938160405197168752166020860152166040840152166060820152a3005b6102b792604401359150611aac565b7ff476ccf3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b837f1a716751000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b67ffffffffffffffff90887ffae71e63000000000000000000000000000000000000000000000000000000005f526004521660245260445260645ffd5b508067ffffffffffffffff6108848661102b565b160367ffffffffffffffff81116107da5767ffffffffffffffff64010000000091161061051f565b67ffffffffffffffff907ffc5cad83000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b34610115575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610115576109b861093c7f000000000000000000000000000000000000000000000000000000000000000061233a565b6109657f000000000000000000000000000000000000000000000000000000000000000061233a565b60206109c6604051926109788385610fea565b5f84525f3681376040519586957f0f00000000000000000000000000000000000000000000000000000000000000875260e08588015260e0870190610ddc565b908582036040870152610ddc565b4660608501523060808501525f60a085015283810360c08501528180845192838152019301915f5b8281106109fd57505050500390f35b8351855286955093810193928101926001016109ee565b346101155760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155760043560807fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc36011261011557335f52600260205260405f20815f52602052610a9360405f206107426024611ff4565b60243567ffffffffffffffff811690818103610115575060443567ffffffffffffffff81169081810361011557506064356fffffffffffffffffffffffffffffffff81169081810361011557506084359167ffffffffffffffff83169283810361011557506040519384526020840152604083015260608201527f2167625210e0659eb73793a64dbcb5c6dac181906b77271d6a5a5862f02fa52c60803392a3005b346101155760c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155760043560243567ffffffffffffffff811161011557610b87903690600401610d59565b9060807fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffbc36011261011557610bc8610bbf6044611ff4565b83838633611e34565b6044359167ffffffffffffffff831692838103610115575060643567ffffffffffffffff81169081810361011557506084356fffffffffffffffffffffffffffffffff811690818103610115575060a4359167ffffffffffffffff831692838103610115577f10a06b2c7b582e6b31cec49f57804f58032133dfc52472e6ebfe5b00a275db1495610c6691506040519560a0875260a0870191611657565b9560208501526040840152606083015260808201528033930390a3005b34610115576102b7610c9436610d8a565b91336118f1565b346101155760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101155760043567ffffffffffffffff8111610115576101407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc823603011261011557610d1760209160040161105d565b604051908152f35b34610115576102b7610d3036610d8a565b91335f526004602052610d536102a567ffffffffffffffff60405f205416610f08565b336116a5565b9181601f840112156101155782359167ffffffffffffffff8311610115576020808501948460051b01011161011557565b9060407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc83011261011557600435916024359067ffffffffffffffff821161011557610dd891600401610d59565b9091565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361011557565b359073ffffffffffffffffffffffffffffffffffffffff8216820361011557565b9193929060c08301946003821015610ec65760a09267ffffffffffffffff6060928194875216602086015282815116604086015282602082015116828601526fffffffffffffffffffffffffffffffff6040820151166080860152015116910152565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b359067ffffffffffffffff8216820361011557565b67ffffffffffffffff6401000000009116019067ffffffffffffffff82116107da57565b3573ffffffffffffffffffffffffffffffffffffffff811681036101155790565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215610115570180359067ffffffffffffffff821161011557602001918160051b3603831361011557565b6080810190811067ffffffffffffffff821117610fbd57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117610fbd57604052565b3567ffffffffffffffff811681036101155790565b356fffffffffffffffffffffffffffffffff811681036101155790565b61106681610f2c565b90602081013560058110156101155761107e906117a1565b60208151910120906110936060820182610f4d565b90604051809160208201938491905f5b81811061124357505050037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0810182526110dd9082610fea565b5190206110ec6080830161102b565b6110f860a0840161102b565b61110460c08501611040565b9061111160e0860161102b565b9261111f610100870161102b565b9461112d610120880161102b565b966040519860208a019a7fb21786b7eb03749eae88729b8687ebc68a51b042348c646ab2774c975b43cdc28c5273ffffffffffffffffffffffffffffffffffffffff1660408b015260608a015260400135608089015260a088015267ffffffffffffffff1660c087015267ffffffffffffffff1660e08601526fffffffffffffffffffffffffffffffff1661010085015267ffffffffffffffff1661012084015267ffffffffffffffff1661014083015267ffffffffffffffff1661016082015261016081526111ff61018082610fea565b51902061120a611ecb565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201526042902090565b9193509160208060019273ffffffffffffffffffffffffffffffffffffffff61126b88610e42565b1681520194019101918493926110a3565b6040519061128982610fa1565b5f6060838281528260208201528260408201520152565b90929192604051907fa78e742300000000000000000000000000000000000000000000000000000000825273ffffffffffffffffffffffffffffffffffffffff8116600483015267ffffffffffffffff8416602483015260608260448173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa9283156115c9575f925f905f9561154f575b5083908161152b575b5061151b5773ffffffffffffffffffffffffffffffffffffffff1694855f52600260205260405f20815f5260205261138c8560405f20611c90565b9050955f52600360205260405f20905f5260205273ffffffffffffffffffffffffffffffffffffffff60405f2091165f526020526113cd8360405f20611c90565b928392916113dd60ff8516611d6b565b906003821015610ec6578391159283156114ea575b5050505f146114d757505050815b61141461140d8385611d7a565b9282611d7a565b928215806114cf575b6114c15761143f92156114b85761143381611db3565b93156114b15750611db3565b67ffffffffffffffff6020830151169267ffffffffffffffff806020840151166fffffffffffffffffffffffffffffffff80604087015116958380606081818660408c015116950151169801511693600199818082109118021816968180821091180218169381808211911802181690565b9050611db3565b61143382611db3565b505050505f905f905f905f90565b50831561141d565b6114e2575b50611400565b92505f6114dc565b91925090826114fe575b5050815f806113f2565b64ffffffffff91925067ffffffffffffffff169116105f806114f4565b5050505050505f905f905f905f90565b905073ffffffffffffffffffffffffffffffffffffffff808316911614155f611351565b93505092506060823d6060116115c1575b8161156d60609383610fea565b810103126101155781519283151584036101155760208301519273ffffffffffffffffffffffffffffffffffffffff8416840361011557604001519367ffffffffffffffff85168503610115579283611348565b3d9150611560565b6040513d5f823e3d90fd5b602073ffffffffffffffffffffffffffffffffffffffff7fe6add9b6be93e77e7085643c298aac65e64744d42063d91d97c64955a3452d17921692835f526004825267ffffffffffffffff60405f20911690817fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000825416179055604051908152a2565b916020908281520191905f5b8181106116705750505090565b90919260208060019273ffffffffffffffffffffffffffffffffffffffff61169788610e42565b168152019401929101611663565b92919282156117795773ffffffffffffffffffffffffffffffffffffffff909392931691825f52600360205260405f20825f5260205260405f20915f9364ffffffffff4216945b868110156117365760019073ffffffffffffffffffffffffffffffffffffffff61171a8260051b8701610f2c565b165f528560205261173060028860405f20612268565b016116ec565b509350937f794931aa31416fbeb509f5337b5fada018b29c89f58bee26c1a84a48a9446c2f9250611774604051928392602084526020840191611657565b0390a3565b7f6ee28082000000000000000000000000000000000000000000000000000000005f5260045ffd5b6005811015610ec65780156118b55760018114611879576002811461183d57600314611802576040516117d5604082610fea565b601481527f756e6c6973742074686573652064657669636573000000000000000000000000602082015290565b604051611810604082610fea565b601881527f7265766f6b6520666f7220746865736520646576696365730000000000000000602082015290565b5060405161184c604082610fea565b601981527f7265766f6b6520666f7220616c6c206d79206465766963657300000000000000602082015290565b50604051611888604082610fea565b601781527f6772616e7420666f722074686573652064657669636573000000000000000000602082015290565b506040516118c4604082610fea565b601881527f6772616e7420666f7220616c6c206d7920646576696365730000000000000000602082015290565b92919282156117795773ffffffffffffffffffffffffffffffffffffffff909392931691825f52600360205260405f20825f5260205260405f20915f9364ffffffffff4216945b868110156119815760019073ffffffffffffffffffffffffffffffffffffffff6119668260051b8701610f2c565b165f528560205261197b5f8860408220612268565b01611938565b509350937f4b0b28f624bd901c54d1851e2607c5aa699c7c145769ee12774cd72204732eec9250611774604051928392602084526020840191611657565b929190833b611a0957906119d39291612391565b506004811015610ec6571591826119e957505090565b73ffffffffffffffffffffffffffffffffffffffff919250811691161490565b60647fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f855f9660209896604051967f1626ba7e0000000000000000000000000000000000000000000000000000000088526004880152604060248801528160448801528587013786848287010152011601915afa7f1626ba7e000000000000000000000000000000000000000000000000000000005f5114601f3d11161690565b73ffffffffffffffffffffffffffffffffffffffff16805f52600260205260405f20825f5260205260405f2064ffffffffff421681549062ffffff8260281c168083151580611b76575b611b3f575b5060281b67ffffff000000000016176802000000000000000017909155507fef51b8bc52556f34d5ce52f3a197be2a05ffd3d178cef27e88c181773fb845ad5f80a3565b62ffffff82146107da576802000000000000000093600167ffffff00000000009301915f526001860160205260405f205590611afb565b508264ffffffffff85161415611af6565b90611b9061127c565b5081549167ffffffffffffffff64ffffffffff841611611bd4575b5064ffffffffff82169160401c90611bce611bc860ff8416611d6b565b92611db3565b91929190565b9091600162ffffff5f9260281c169201915b808210611c37575080611bfe5750505f5b905f611bab565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff81019081116107da575f5260205260405f2054611bf7565b90611c428282611c83565b60011c90815f528360205267ffffffffffffffff64ffffffffff60405f20541611155f14611c7c5750600181018091116107da5790611be6565b9150611be6565b919082018092116107da57565b8054929167ffffffffffffffff1664ffffffffff84168110611cbe575b505064ffffffffff82169160401c90565b919290600162ffffff5f9360281c169101925b818310611d2457505080611ceb5750505f5b905f80611cad565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff81019081116107da575f5260205260405f2054611ce3565b9091611d308382611c83565b60011c90815f52846020528264ffffffffff60405f20541611155f14611d645750600181018091116107da57915b90611cd1565b9250611d5e565b60ff166003811015610ec65790565b9060ff82166003811015610ec6576001149182611d9657505090565b67ffffffffffffffff91925064ffffffffff9060401c1691161090565b611dbb61127c565b5063ffffffff8160201c1663ffffffff81145f14611e25575067ffffffffffffffff805b6affffffffffffffffffffff60405193611df885610fa1565b64ffffffffff8160401c16855262ffffff8160081c16602086015260681c16604084015216606082015290565b67ffffffffffffffff90611ddf565b94939483156117795773ffffffffffffffffffffffffffffffffffffffff90949394165f52600360205260405f20905f5260205260405f20905f9264ffffffffff4216935b85811015611ec25760019073ffffffffffffffffffffffffffffffffffffffff611ea78260051b8601610f2c565b165f5284602052611ebc888760405f20612268565b01611e79565b50945050505050565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480611fcb575b15611f33577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a08152611fc560c082610fea565b51902090565b507f00000000000000000000000000000000000000000000000000000000000000004614611f0a565b611ffd8161102b565b6120068261102b565b9067ffffffffffffffff429116111561223257506060810167ffffffffffffffff806120318361102b565b161464ffffffffff67ffffffffffffffff61204b8561102b565b16111580612210575b806121de575b806121b8575b1561211c57156120e8575077ffffffffffffffffffffff000000000000000000000000006120e06040600163ffffffff5b68ffffffffffffffff006120a76020880161102b565b60081b1667ffffffff000000006fffffffffffffffff00000000000000006120ce8961102b565b861b169260201b161717179301611040565b60681b161790565b6120e06040600163ffffffff61211677ffffffffffffffffffffff000000000000000000000000009561102b565b16612091565b509060408051917f73549cc200000000000000000000000000000000000000000000000000000000835267ffffffffffffffff61215882610ef3565b16600484015267ffffffffffffffff61217360208301610ef3565b1660248401520135916fffffffffffffffffffffffffffffffff8316809303610115576121b067ffffffffffffffff916084946044850152610ef3565b166064820152fd5b508081612060575063ffffffff67ffffffffffffffff6121d78461102b565b1610612060565b506affffffffffffffffffffff6fffffffffffffffffffffffffffffffff61220860408601611040565b16111561205a565b5062ffffff67ffffffffffffffff61222a6020860161102b565b161115612054565b67ffffffffffffffff907f072f83b7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b9182549162ffffff8360281c1692839080151580612322575b6122ca575b505067ffffff000000000064ffffffffff7fffffffffffffffffffffffffffffffffffffffffffffffff000000000000000092169360281b169160401b1617179055565b909362ffffff81146107da577fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000009267ffffff000000000092600164ffffffffff9301965f526001880160205260405f20559250612286565b5064ffffffffff831664ffffffffff82161415612281565b60ff811690601f82116123695760405191612356604084610fea565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b90604183036123bb576123b49250602081013591604082359201355f1a906123c5565b9192909190565b50505f9160029190565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411612449579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa156115c9575f5173ffffffffffffffffffffffffffffffffffffffff81161561243f57905f905f90565b505f906001905f90565b5050505f916003919056fea164736f6c6343000825000a";
 
   
       type ConsentRegistryConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -201,11 +877,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(overrides || {});
+    override getDeployTransaction(holdings_: AddressLike, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(holdings_, overrides || {});
     };
-    override deploy(overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(overrides || {}) as Promise<ConsentRegistry & {
+    override deploy(holdings_: AddressLike, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(holdings_, overrides || {}) as Promise<ConsentRegistry & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

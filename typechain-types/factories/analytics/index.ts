@@ -5,9 +5,13 @@
 export { Analytics__factory } from './Analytics__factory.js';
 export { ConsentRegistry__factory } from './ConsentRegistry__factory.js';
 export { Court__factory } from './Court__factory.js';
+export { DeviceRegions__factory } from './DeviceRegions__factory.js';
+export { Eligibility__factory } from './Eligibility__factory.js';
+export { Holdings__factory } from './Holdings__factory.js';
 export { IAnalytics__factory } from './IAnalytics__factory.js';
 export { IConsentRegistry__factory } from './IConsentRegistry__factory.js';
 export { ICourt__factory } from './ICourt__factory.js';
+export { IDeviceRegions__factory } from './IDeviceRegions__factory.js';
 export { IEligibility__factory } from './IEligibility__factory.js';
 export { IHoldings__factory } from './IHoldings__factory.js';
 export { IQuestionDesk__factory } from './IQuestionDesk__factory.js';

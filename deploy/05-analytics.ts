@@ -1,28 +1,49 @@
 import {
   Analytics__factory,
   ConsentRegistry__factory,
+  DeviceRegions__factory,
+  Eligibility__factory,
   Holdings__factory,
-  PayoutPool__factory,
-  PayoutRoller__factory,
+  QuestionDesk__factory,
+  ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** Holdings, consents, analyses, and the roller and pool that Analytics creates for itself. */
+/** Who may be in a result, the courts that judge results, and the requests. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
-  const holdings = await deployment.deploy("Holdings", Holdings__factory, deployment.address("DeviceRegistry"));
+  const { parameters } = deployment;
+  const [token, registry, anchor] = (["ITC", "DeviceRegistry", "DataAnchor"] as const).map((name) =>
+    deployment.address(name),
+  );
+  const holdings = await deployment.deploy("Holdings", Holdings__factory, registry);
   const consents = await deployment.deploy("ConsentRegistry", ConsentRegistry__factory, holdings);
+  const regions = await deployment.deploy("DeviceRegions", DeviceRegions__factory, registry);
+  const attestations = deployment.address("Attestations");
+  const eligibility = await deployment.deploy(
+    "Eligibility",
+    Eligibility__factory,
+    registry,
+    consents,
+    regions,
+    attestations,
+  );
+  const shared = [anchor, eligibility, holdings];
+  const desk = await deployment.deploy(
+    "QuestionDesk",
+    QuestionDesk__factory,
+    token,
+    ...shared,
+    parameters.questionDeposit,
+  );
+  const court = await deployment.deploy("ResultCourt", ResultCourt__factory, ...shared, desk);
+  const zero = "0x0000000000000000000000000000000000000000";
   await deployment.deploy(
     "Analytics",
     Analytics__factory,
-    deployment.address("Authority"),
-    deployment.address("ITC"),
-    deployment.address("DeviceRegistry"),
-    consents,
-    deployment.parameters.minimumChallengeWindow,
-    deployment.parameters.minimumProposerBond,
+    token,
+    [court, desk, zero, zero, zero],
+    parameters.minimumChallengeWindow,
+    parameters.answerTime,
+    parameters.minimumProposerBond,
   );
-  const [roller] = await deployment.read("Analytics", "roller");
-  deployment.record("PayoutRoller", String(roller), PayoutRoller__factory.abi);
-  const [pool] = await deployment.read("PayoutRoller", "pool");
-  deployment.record("PayoutPool", String(pool), PayoutPool__factory.abi);
 }

@@ -21,6 +21,10 @@ export interface Addresses {
   readonly Holdings: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;
+  readonly Eligibility: string;
+  readonly DeviceRegions: string;
+  readonly QuestionDesk: string;
+  readonly ResultCourt: string;
   readonly PayoutRoller: string;
   readonly PayoutPool: string;
 }

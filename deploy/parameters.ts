@@ -16,6 +16,10 @@ const Parameters = z.strictObject({
   bondDelay: z.int().positive().transform(BigInt),
   /** Seconds for which each proposal can be challenged, at least. */
   minimumChallengeWindow: z.int().positive().transform(BigInt),
+  /** Seconds in which a proposer answers a question. */
+  answerTime: z.int().positive().transform(BigInt),
+  /** ITC that a question costs; more than its answer costs in gas. */
+  questionDeposit: Itc,
   /** ITC that whoever proposes puts down, at least. */
   minimumProposerBond: Itc,
 });

@@ -8,12 +8,15 @@ import {
   ClaimDesk__factory,
   ConsentRegistry__factory,
   DataAnchor__factory,
+  DeviceRegions__factory,
   DeviceRegistry__factory,
+  Eligibility__factory,
   FeedFactory__factory,
+  Holdings__factory,
   ITC__factory,
-  PayoutPool__factory,
-  PayoutRoller__factory,
   Provenance__factory,
+  QuestionDesk__factory,
+  ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
 
@@ -41,13 +44,16 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     authority: Authority__factory.connect(addresses.Authority, operator),
     covers: BandCover__factory.connect(addresses.BandCover, operator),
     claims: ClaimDesk__factory.connect(addresses.ClaimDesk, operator),
+    court: ResultCourt__factory.connect(addresses.ResultCourt, operator),
+    desk: QuestionDesk__factory.connect(addresses.QuestionDesk, operator),
+    eligibility: Eligibility__factory.connect(addresses.Eligibility, operator),
+    holdings: Holdings__factory.connect(addresses.Holdings, operator),
+    regions: DeviceRegions__factory.connect(addresses.DeviceRegions, operator),
     consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),
     feeds: FeedFactory__factory.connect(addresses.FeedFactory, operator),
     itc: ITC__factory.connect(addresses.ITC, operator),
-    pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),
     provenance: Provenance__factory.connect(addresses.Provenance, operator),
     registry: DeviceRegistry__factory.connect(addresses.DeviceRegistry, operator),
-    roller: PayoutRoller__factory.connect(addresses.PayoutRoller, operator),
   };
   const digests = new Digests({ chainId, registry: addresses.DeviceRegistry });
   return { ...contracts, addresses, operator, accounts, chainId, digests, ethers, networkHelpers, provider, target };

@@ -16,8 +16,9 @@ export type {
   Holdings,
   ITC,
   PayoutPool,
-  PayoutRoller,
   Provenance,
+  QuestionDesk,
+  ResultCourt,
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
@@ -43,7 +44,8 @@ export {
   LotProofs__factory,
   P256Verifier__factory,
   PayoutPool__factory,
-  PayoutRoller__factory,
   Provenance__factory,
+  QuestionDesk__factory,
+  ResultCourt__factory,
   RsaVerifier__factory,
 } from "../typechain-types/index.js";

@@ -261,9 +261,14 @@ export function treeOf(request: AnalysisRequest, leaves: readonly ResultLeaf[]):
 
 /** Proposes a tree, past the time for data. */
 export async function propose(market: Market, request: AnalysisRequest, tree: ResultTree, by = market.proposer) {
+  await pastAnchoring(market, request);
+  return market.analytics.connect(by).propose(request, tree.root, toHex(tree.aggregate), id("data"));
+}
+
+/** Moves the clock to where proposals are taken. */
+export async function pastAnchoring(market: Market, request: AnalysisRequest): Promise<void> {
   const now = BigInt(await market.networkHelpers.time.latest());
   if (now <= request.query.anchoredBy) await market.networkHelpers.time.increaseTo(request.query.anchoredBy + 1n);
-  return market.analytics.connect(by).propose(request, tree.root, toHex(tree.aggregate), id("data"));
 }
 
 /** Moves the clock past a proposal's window. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type ContractTransactionResponse, id } from "ethers";
+import { type ContractTransactionResponse, id, type Signer } from "ethers";
 import { DeviceRegions__factory, Eligibility__factory, Holdings__factory } from "../../toolkit/contracts.js";
 import { activeLot, keyOf } from "../identity/fleet.js";
 import { type Deployed, deployed } from "../support.js";
@@ -95,4 +95,44 @@ export async function inOneSecond(
 
 export async function gasOf(sent: Promise<ContractTransactionResponse>): Promise<bigint> {
   return (await (await sent).wait())?.gasUsed ?? 0n;
+}
+
+/** What `decideFor` takes. */
+export interface SignedDecision {
+  readonly owner: string;
+  readonly decision: number;
+  readonly purpose: string;
+  readonly devices: string[];
+  readonly terms: typeof TERMS;
+  readonly nonce: bigint;
+  readonly deadline: bigint;
+}
+
+const DECISIONS = [
+  "grant for all my devices",
+  "grant for these devices",
+  "revoke for all my devices",
+  "revoke for these devices",
+  "unlist these devices",
+];
+
+const FIELDS = [
+  ["address", "owner"],
+  ["string", "decision"],
+  ["bytes32", "purpose"],
+  ["address[]", "devices"],
+  ["uint64", "expiry"],
+  ["uint64", "cohort"],
+  ["uint128", "price"],
+  ["uint64", "budget"],
+  ["uint64", "nonce"],
+  ["uint64", "deadline"],
+];
+
+/** What a wallet makes of a decision; the owner's unless another is named. */
+export function signatureOn(world: ConsentingWorld, signed: SignedDecision, by: Signer = world.owner): Promise<string> {
+  const { chainId, addresses } = world;
+  const domain = { name: "ConsentRegistry", version: "1", chainId, verifyingContract: addresses.ConsentRegistry };
+  const types = { Consent: FIELDS.map(([type = "", name = ""]) => ({ type, name })) };
+  return by.signTypedData(domain, types, { ...signed, ...signed.terms, decision: DECISIONS[signed.decision] });
 }

@@ -8,7 +8,9 @@ import {
   keys,
   NO,
   PURPOSE,
+  type SignedDecision,
   sibling,
+  signatureOn,
   TERMS,
   UNLIMITED,
   unborn,
@@ -18,13 +20,6 @@ import {
 const OTHERS = { expiry: 3_000_000_000n, cohort: 50n, price: 1n, budget: 5_000_000n };
 const LIMIT = { gasLimit: 500_000 };
 const WINDOW = 2n ** 32n;
-const DECISIONS = [
-  "grant for all my devices",
-  "grant for these devices",
-  "revoke for all my devices",
-  "revoke for these devices",
-  "unlist these devices",
-];
 const [GRANT, GRANT_DEVICES, REVOKE, REVOKE_DEVICES, UNLIST] = [0, 1, 2, 3, 4];
 
 describe("Consents", () => {
@@ -258,21 +253,6 @@ describe("Consents", () => {
   });
 
   describe("decideFor", () => {
-    const TYPES = {
-      Consent: [
-        ["address", "owner"],
-        ["string", "decision"],
-        ["bytes32", "purpose"],
-        ["address[]", "devices"],
-        ["uint64", "expiry"],
-        ["uint64", "cohort"],
-        ["uint128", "price"],
-        ["uint64", "budget"],
-        ["uint64", "nonce"],
-        ["uint64", "deadline"],
-      ].map(([type = "", name = ""]) => ({ type, name })),
-    };
-
     async function decision(of: number, changes: object = {}) {
       const devices = of === GRANT || of === REVOKE ? [] : [device, sibling.id];
       const nonce = await consents().nonceOf(owner().address);
@@ -280,20 +260,9 @@ describe("Consents", () => {
       return { ...plain, deadline: (await now()) + 1000n, ...changes };
     }
 
-    type Signed = Awaited<ReturnType<typeof decision>>;
+    const signatureOf = (signed: SignedDecision, by?: Signer) => signatureOn(world(), signed, by);
 
-    function signatureOf(signed: Signed, by: Signer = owner()): Promise<string> {
-      const domain = {
-        name: "ConsentRegistry",
-        version: "1",
-        chainId: world().chainId,
-        verifyingContract: world().addresses.ConsentRegistry,
-      };
-      const message = { ...signed, ...signed.terms, decision: DECISIONS[signed.decision] };
-      return by.signTypedData(domain, TYPES, message);
-    }
-
-    const bring = async (signed: Signed, signature?: string) =>
+    const bring = async (signed: SignedDecision, signature?: string) =>
       consents()
         .connect(world().stranger)
         .decideFor(signed, signature ?? (await signatureOf(signed)));

@@ -373,7 +373,9 @@ describe("Eligibility", () => {
         {
           "suspends it": () => issuer().suspend(device),
           "resumes it": async () => {
-            await issuer().suspend(device).catch(() => undefined);
+            await issuer()
+              .suspend(device)
+              .catch(() => undefined);
             await issuer().resume(device);
           },
           "revokes it": () => issuer().revokeDevice(lot.id, device),

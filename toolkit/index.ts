@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export * from "./analytics/aggregate-tree.js";
+export * from "./analytics/regions.js";
 export * from "./analytics/requests.js";
 export * from "./analytics/shares.js";
 export * from "./anchoring/attach.js";

@@ -18,6 +18,7 @@ getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
+getContractFactory(name: 'Partials', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Partials__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
@@ -54,6 +55,8 @@ getContractFactory(name: 'P256Verifier', signerOrOptions?: ethers.Signer | Facto
 getContractFactory(name: 'PartTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PartTree__factory>
 getContractFactory(name: 'Provenance', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Provenance__factory>
 getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
+getContractFactory(name: 'BloomFilter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BloomFilter__factory>
+getContractFactory(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.HyperLogLog__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
@@ -66,6 +69,7 @@ getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, sig
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
+getContractAt(name: 'Partials', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Partials>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
@@ -102,6 +106,8 @@ getContractAt(name: 'P256Verifier', address: string | ethers.Addressable, signer
 getContractAt(name: 'PartTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PartTree>
 getContractAt(name: 'Provenance', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Provenance>
 getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
+getContractAt(name: 'BloomFilter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BloomFilter>
+getContractAt(name: 'HyperLogLog', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.HyperLogLog>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
@@ -114,6 +120,7 @@ deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
+deployContract(name: 'Partials', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
@@ -150,6 +157,8 @@ deployContract(name: 'P256Verifier', signerOrOptions?: ethers.Signer | DeployCon
 deployContract(name: 'PartTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
 deployContract(name: 'Provenance', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
+deployContract(name: 'BloomFilter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BloomFilter>
+deployContract(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
@@ -162,6 +171,7 @@ deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Si
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
+deployContract(name: 'Partials', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
@@ -198,6 +208,8 @@ deployContract(name: 'P256Verifier', args: any[], signerOrOptions?: ethers.Signe
 deployContract(name: 'PartTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PartTree>
 deployContract(name: 'Provenance', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Provenance>
 deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
+deployContract(name: 'BloomFilter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BloomFilter>
+deployContract(name: 'HyperLogLog', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>

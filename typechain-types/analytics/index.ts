@@ -8,4 +8,5 @@ export type { ConsentRegistry } from './ConsentRegistry.js';
 export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
 export type { IPayoutRoller } from './IPayoutRoller.js';
+export type { Partials } from './Partials.js';
 export type { PayoutRoller } from './PayoutRoller.js';

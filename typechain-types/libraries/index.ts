@@ -2,4 +2,6 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export type { BloomFilter } from './BloomFilter.js';
+export type { HyperLogLog } from './HyperLogLog.js';
 export type { Merkle } from './Merkle.js';

@@ -8,4 +8,5 @@ export { ConsentRegistry__factory } from './ConsentRegistry__factory.js';
 export { IAnalytics__factory } from './IAnalytics__factory.js';
 export { IConsentRegistry__factory } from './IConsentRegistry__factory.js';
 export { IPayoutRoller__factory } from './IPayoutRoller__factory.js';
+export { Partials__factory } from './Partials__factory.js';
 export { PayoutRoller__factory } from './PayoutRoller__factory.js';

@@ -2,4 +2,6 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
+export { BloomFilter__factory } from './BloomFilter__factory.js';
+export { HyperLogLog__factory } from './HyperLogLog__factory.js';
 export { Merkle__factory } from './Merkle__factory.js';

@@ -65,8 +65,9 @@ contract SketchReference {
 
     function isWellFormed(bytes memory registers) external pure returns (bool fast, bool plain) {
         plain = true;
+        uint256 top = HyperLogLog.maxRank(registers);
         for (uint256 k = 0; k < registers.length; ++k) {
-            if (uint8(registers[k]) > HyperLogLog.maxRank(registers)) plain = false;
+            if (uint8(registers[k]) > top) plain = false;
         }
         return (HyperLogLog.isWellFormed(registers), plain);
     }

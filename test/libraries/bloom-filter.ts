@@ -68,7 +68,7 @@ describe("BloomFilter", () => {
         const expected = (fillOf(filter) / 2 ** size) ** hashes;
         const tries = 40_000;
         const found = range(1_000_000, 1_000_000 + tries).filter((value) => hasMember(filter, hashes, value)).length;
-        expect(found / tries).to.be.closeTo(expected, 5 * Math.sqrt(expected / tries));
+        expect(Math.abs(found / tries - expected)).to.be.at.most(5 * Math.sqrt(expected / tries));
       }
     });
 
@@ -81,8 +81,8 @@ describe("BloomFilter", () => {
         const filter = filterOf(size, hashes, range(0, values));
         const share = fillOf(filter) / 2 ** size;
         const plain = (-(2 ** size) / hashes) * Math.log(1 - share);
-        expect(Number(estimateMembers(filter, hashes))).to.be.closeTo(plain, 0.501);
-        expect(plain).to.be.closeTo(values, values * 0.1);
+        expect(Math.abs(Number(estimateMembers(filter, hashes)) - plain)).to.be.at.most(0.501);
+        expect(Math.abs(plain - values)).to.be.at.most(values * 0.1);
       }
       expect(estimateMembers(emptyOf(8), 3)).to.equal(0n);
       expect(estimateMembers(filterOf(16, 3, [7n]), 3)).to.equal(1n);
@@ -201,10 +201,10 @@ describe("BloomFilter", () => {
       );
     });
 
-    it("merges 8,192 bits for less than 6,000 gas, and estimates them for less than 15,000", async () => {
+    it("merges 8,192 bits for less than 4,000 gas, and estimates them for less than 22,000", async () => {
       for (const [size, merge, estimate] of [
-        [13, 6_000, 15_000],
-        [16, 45_000, 60_000],
+        [13, 4_000, 22_000],
+        [16, 26_000, 60_000],
       ] as const) {
         const [a, b] = [filterOf(size, 4, range(0, 500)), filterOf(size, 4, range(400, 1000))];
         const merged = Number((await call("mergeMembers", a, b))[2]);

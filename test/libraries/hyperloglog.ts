@@ -128,7 +128,7 @@ describe("HyperLogLog", () => {
       for (const value of values) addDistinct(once, value);
       for (const value of [...values.reverse(), ...values]) addDistinct(often, value);
       expect(toHex(often)).to.equal(toHex(once));
-      expect(Number(estimateDistinct(once))).to.be.closeTo(300, 30);
+      expect(Math.abs(Number(estimateDistinct(once)) - 300)).to.be.at.most(30);
     });
 
     it("estimates what the paper's algorithm does in floating point", () => {
@@ -137,11 +137,11 @@ describe("HyperLogLog", () => {
         for (const values of [1, 10, 1000, 10_000, 100_000]) {
           const registers = registersOf(roll, precision, values);
           const plain = plainEstimate(registers);
-          expect(Number(estimateDistinct(registers))).to.be.closeTo(plain, 0.5 + plain * 1e-9);
+          expect(Math.abs(Number(estimateDistinct(registers)) - plain)).to.be.at.most(0.5 + plain * 1e-9);
           // Some full registers, as only 2^64 values would leave them.
           for (let k = 0; k < registers.length; k += 1 + roll.below(9)) registers[k] = maxRank(registers);
           const full = plainEstimate(registers);
-          expect(Number(estimateDistinct(registers))).to.be.closeTo(full, 0.5 + full * 1e-9);
+          expect(Math.abs(Number(estimateDistinct(registers)) - full)).to.be.at.most(0.5 + full * 1e-9);
         }
       }
     });
@@ -268,7 +268,7 @@ describe("HyperLogLog", () => {
 
     it("knows ranks that there aren't, wherever they stand", async () => {
       const roll = new Dice(7);
-      for (const precision of [5, 10, 14]) {
+      for (const precision of [5, 10, 12]) {
         const top = 65 - precision;
         const right = Uint8Array.from({ length: 2 ** precision }, () => roll.below(top + 1));
         expect([...(await call("isWellFormed", right))]).to.deep.equal([true, true]);

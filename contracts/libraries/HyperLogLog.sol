@@ -25,21 +25,20 @@ library HyperLogLog {
 
     /// @notice The highest rank that a register can hold. Errors: HyperLogLogBadLength unless the length is a power of two from 32 to 65,536.
     function maxRank(bytes memory registers) internal pure returns (uint256) {
-        uint256 length = registers.length;
-        require(length >= 32 && length <= 65536 && length & (length - 1) == 0, HyperLogLogBadLength(length));
-        return 65 - Math.log2(length);
+        return 65 - Math.log2(_sizeOf(registers));
     }
 
     /// @notice Lets the registers see a value. Errors: HyperLogLogBadLength.
     function add(bytes memory registers, int256 value) internal pure {
-        uint256 rank = maxRank(registers);
-        uint256 size = registers.length;
-        // Times a power of two: the register's number moves before the 64 bits that stay.
-        uint256 shifted = (uint256(keccak256(abi.encode(value))) >> 192) * size;
-        uint256 rest = shifted & type(uint64).max;
-        if (rest != 0) rank = 64 - Math.log2(rest);
-        uint256 k = shifted >> 64;
-        if (uint8(registers[k]) < rank) registers[k] = bytes1(uint8(rank));
+        uint256 size = _sizeOf(registers);
+        unchecked {
+            // Times a power of two: the register's number moves before the 64 bits that stay.
+            uint256 shifted = (uint256(Words.hash(value)) >> 192) * size;
+            // A mark in the bits that came in ends the zeros, where nothing else does, at the highest rank.
+            uint256 rank = 64 - Math.log2((shifted & type(uint64).max) | (size >> 1));
+            uint256 k = shifted >> 64;
+            if (uint8(registers[k]) < rank) registers[k] = bytes1(uint8(rank));
+        }
     }
 
     /// @notice Merges b into a: the greater of each two registers.
@@ -92,6 +91,11 @@ library HyperLogLog {
         }
     }
 
+    function _sizeOf(bytes memory registers) private pure returns (uint256 size) {
+        size = registers.length;
+        require(size >= 32 && size <= 65536 && size & (size - 1) == 0, HyperLogLogBadLength(size));
+    }
+
     /// @dev The greater of each two bytes. With the eighth bits set in a and cleared in b no byte borrows from the next.
     function _greater(uint256 a, uint256 b) private pure returns (uint256) {
         unchecked {
@@ -111,26 +115,43 @@ library HyperLogLog {
 
     /// @dev The sum of 2^-register over a word's bytes.
     function _powers(uint256 word) private pure returns (uint256 sum) {
-        // Assembly: 20 gas a register against 60 for the same loop in Solidity. `SketchReference` in mocks/ has the plain estimate; a fuzz
-        // test compares the two.
+        // Assembly, without a loop: 28 gas a register against 112 for a loop in Solidity. The toolkit counts ranks instead; a fuzz test
+        // compares the two.
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             let one := shl(128, 1)
-            for {
-                let k := 0
-            } lt(k, 4) {
-                k := add(k, 1)
-            } {
-                sum := add(sum, shr(byte(0, word), one))
-                sum := add(sum, shr(byte(1, word), one))
-                sum := add(sum, shr(byte(2, word), one))
-                sum := add(sum, shr(byte(3, word), one))
-                sum := add(sum, shr(byte(4, word), one))
-                sum := add(sum, shr(byte(5, word), one))
-                sum := add(sum, shr(byte(6, word), one))
-                sum := add(sum, shr(byte(7, word), one))
-                word := shl(64, word)
-            }
+            sum := add(sum, shr(byte(0, word), one))
+            sum := add(sum, shr(byte(1, word), one))
+            sum := add(sum, shr(byte(2, word), one))
+            sum := add(sum, shr(byte(3, word), one))
+            sum := add(sum, shr(byte(4, word), one))
+            sum := add(sum, shr(byte(5, word), one))
+            sum := add(sum, shr(byte(6, word), one))
+            sum := add(sum, shr(byte(7, word), one))
+            sum := add(sum, shr(byte(8, word), one))
+            sum := add(sum, shr(byte(9, word), one))
+            sum := add(sum, shr(byte(10, word), one))
+            sum := add(sum, shr(byte(11, word), one))
+            sum := add(sum, shr(byte(12, word), one))
+            sum := add(sum, shr(byte(13, word), one))
+            sum := add(sum, shr(byte(14, word), one))
+            sum := add(sum, shr(byte(15, word), one))
+            sum := add(sum, shr(byte(16, word), one))
+            sum := add(sum, shr(byte(17, word), one))
+            sum := add(sum, shr(byte(18, word), one))
+            sum := add(sum, shr(byte(19, word), one))
+            sum := add(sum, shr(byte(20, word), one))
+            sum := add(sum, shr(byte(21, word), one))
+            sum := add(sum, shr(byte(22, word), one))
+            sum := add(sum, shr(byte(23, word), one))
+            sum := add(sum, shr(byte(24, word), one))
+            sum := add(sum, shr(byte(25, word), one))
+            sum := add(sum, shr(byte(26, word), one))
+            sum := add(sum, shr(byte(27, word), one))
+            sum := add(sum, shr(byte(28, word), one))
+            sum := add(sum, shr(byte(29, word), one))
+            sum := add(sum, shr(byte(30, word), one))
+            sum := add(sum, shr(byte(31, word), one))
         }
     }
 

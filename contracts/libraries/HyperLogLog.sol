@@ -31,10 +31,15 @@ library HyperLogLog {
 
     /// @notice Lets the registers see a value. Errors: HyperLogLogBadLength.
     function add(bytes memory registers, int256 value) internal pure {
+        addHash(registers, uint64(bytes8(Words.hash(value))));
+    }
+
+    /// @notice The same for a value whose hash begins with these 64 bits. Errors: HyperLogLogBadLength.
+    function addHash(bytes memory registers, uint64 hash) internal pure {
         uint256 size = _sizeOf(registers);
         unchecked {
             // Times a power of two: the register's number moves before the 64 bits that stay.
-            uint256 shifted = (uint256(Words.hash(value)) >> 192) * size;
+            uint256 shifted = hash * size;
             // A mark in the bits that came in ends the zeros, where nothing else does, at the highest rank.
             uint256 rank = 64 - Math.log2((shifted & type(uint64).max) | (size >> 1));
             uint256 k = shifted >> 64;

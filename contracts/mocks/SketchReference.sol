@@ -63,6 +63,11 @@ contract SketchReference {
         gas -= gasleft();
     }
 
+    function addHash(bytes memory registers, uint64 hash) external pure returns (bytes memory) {
+        HyperLogLog.addHash(registers, hash);
+        return registers;
+    }
+
     function isWellFormed(bytes memory registers) external pure returns (bool fast, bool plain) {
         plain = true;
         uint256 top = HyperLogLog.maxRank(registers);

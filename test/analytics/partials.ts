@@ -7,7 +7,6 @@ import {
   isWellFormedPartial,
   mergePartials,
   neutralPartial,
-  PartialError,
   packed,
   partialLength,
   partialWords,
@@ -15,7 +14,7 @@ import {
 import { Operation, type Query } from "../../toolkit/analytics/query.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { Dice } from "../invariant/dice.js";
-import { ADDITIVE, anyQuery, anyReading, between, OPERATIONS, queryOf } from "./queries.js";
+import { ADDITIVE, anyQuery, anyReading, between, codeOf, OPERATIONS, queryOf } from "./queries.js";
 
 const MAX = 2n ** 255n - 1n;
 const MIN = -(2n ** 255n);
@@ -38,17 +37,6 @@ const wordsFor = (query: Query, ...values: bigint[]) =>
       values.map((value) => [value, query.from]),
     ),
   );
-
-/** What two hands say of one query and its bytes. */
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof PartialError) return error.code;
-    throw error;
-  }
-  return "none";
-}
 
 describe("Partials", () => {
   describe("in the toolkit", () => {

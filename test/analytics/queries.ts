@@ -1,3 +1,4 @@
+import { PartialError } from "../../toolkit/analytics/partials.js";
 import { Operation, type Query } from "../../toolkit/analytics/query.js";
 import { schemaIdOf } from "../../toolkit/anchoring/readings.js";
 import type { Dice } from "../invariant/dice.js";
@@ -58,4 +59,15 @@ export function anyReading(roll: Dice, query: Query): readonly [value: bigint, t
   const far = roll.below(10) === 0;
   const [least, most] = far ? [-(2n ** 255n), 2n ** 255n - 1n] : [query.lower - 2n, query.upper + 2n];
   return [between(roll, least, most), between(roll, query.from, query.to - 1n)];
+}
+
+/** The code of the failure; "none" if there is none. */
+export function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof PartialError) return error.code;
+    throw error;
+  }
+  return "none";
 }

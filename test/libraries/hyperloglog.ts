@@ -91,6 +91,11 @@ function registersOf(roll: Dice, precision: number, values: number): Uint8Array 
   return registers;
 }
 
+/** Registers that are full or nearly so: alone here it counts what full ones say. */
+function highRanks(roll: Dice, precision: number): Uint8Array {
+  return Uint8Array.from({ length: 2 ** precision }, () => 65 - precision - roll.below(3));
+}
+
 const anyBytes = (roll: Dice, length: number) => Uint8Array.from({ length }, () => roll.below(256));
 const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
 
@@ -142,6 +147,8 @@ describe("HyperLogLog", () => {
           for (let k = 0; k < registers.length; k += 1 + roll.below(9)) registers[k] = maxRank(registers);
           const full = plainEstimate(registers);
           expect(Math.abs(Number(estimateDistinct(registers)) - full)).to.be.at.most(0.5 + full * 1e-9);
+          const high = highRanks(roll, precision);
+          expect(Math.abs(Number(estimateDistinct(high)) / plainEstimate(high) - 1)).to.be.below(1e-9);
         }
       }
     });
@@ -234,6 +241,19 @@ describe("HyperLogLog", () => {
       }
     });
 
+    it("counts all zeros that a hash can have, as the toolkit does", async () => {
+      for (const precision of [5, 10, 14]) {
+        const place = 2n ** BigInt(precision) - 2n;
+        for (let zeros = 0; zeros <= 64 - precision; zeros++) {
+          const hash = (place << BigInt(64 - precision)) | ((1n << BigInt(64 - precision)) >> BigInt(zeros + 1));
+          const own = new Uint8Array(2 ** precision);
+          addHash(own, Number(hash >> 32n), Number(hash & 0xffffffffn));
+          expect(own[Number(place)]).to.equal(zeros + 1);
+          expect(await call("addHash", new Uint8Array(2 ** precision), hash)).to.equal(toHex(own));
+        }
+      }
+    });
+
     it("merges any bytes as plain Solidity and the toolkit do", async () => {
       const roll = new Dice(5);
       for (let k = 0; k < 40; k++) {
@@ -260,7 +280,7 @@ describe("HyperLogLog", () => {
         nearlyFull[roll.below(size)] = 1;
         const nearlyEmpty = new Uint8Array(size);
         nearlyEmpty[roll.below(size)] = 65 - precision;
-        for (const registers of [...sketches, nearlyFull, nearlyEmpty]) {
+        for (const registers of [...sketches, nearlyFull, nearlyEmpty, highRanks(roll, precision)]) {
           expect((await call("estimateDistinct", registers))[0]).to.equal(estimateDistinct(registers));
         }
       }

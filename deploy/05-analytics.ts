@@ -2,7 +2,7 @@ import {
   Analytics__factory,
   ConsentRegistry__factory,
   PayoutPool__factory,
-  PayoutRoller__factory,
+  PayoutRollerV1__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
@@ -20,7 +20,7 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     deployment.parameters.minimumProposerBond,
   );
   const [roller] = await deployment.read("Analytics", "roller");
-  deployment.record("PayoutRoller", String(roller), PayoutRoller__factory.abi);
+  deployment.record("PayoutRoller", String(roller), PayoutRollerV1__factory.abi);
   const [pool] = await deployment.read("PayoutRoller", "pool");
   deployment.record("PayoutPool", String(pool), PayoutPool__factory.abi);
 }

@@ -1,4 +1,4 @@
-import { Analytics__factory, DeviceRegistry__factory, PayoutRoller__factory } from "../toolkit/contracts.js";
+import { Analytics__factory, DeviceRegistry__factory, PayoutRollerV1__factory } from "../toolkit/contracts.js";
 import type { Addresses, Deployment } from "./deployment.js";
 
 /** The roles. A number, once used on a public network, never changes its meaning. */
@@ -23,7 +23,7 @@ const GRANTS: readonly { role: bigint; label: string; on: keyof Addresses; selec
     selectors: ["setMinimumBond", "spendPool"].map((name) => selectorOf(DeviceRegistry__factory, name)),
   },
   { role: GUARDIAN, label: "guardian", on: "Analytics", selectors: [selectorOf(Analytics__factory, "reject")] },
-  { role: GUARDIAN, label: "guardian", on: "PayoutRoller", selectors: [selectorOf(PayoutRoller__factory, "reject")] },
+  { role: GUARDIAN, label: "guardian", on: "PayoutRoller", selectors: [selectorOf(PayoutRollerV1__factory, "reject")] },
 ];
 
 /** Gives the operator each role and each role its functions, where that isn't so yet. */

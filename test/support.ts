@@ -12,7 +12,7 @@ import {
   FeedFactory__factory,
   ITC__factory,
   PayoutPool__factory,
-  PayoutRoller__factory,
+  PayoutRollerV1__factory,
   Provenance__factory,
 } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
@@ -47,7 +47,7 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),
     provenance: Provenance__factory.connect(addresses.Provenance, operator),
     registry: DeviceRegistry__factory.connect(addresses.DeviceRegistry, operator),
-    roller: PayoutRoller__factory.connect(addresses.PayoutRoller, operator),
+    roller: PayoutRollerV1__factory.connect(addresses.PayoutRoller, operator),
   };
   const digests = new Digests({ chainId, registry: addresses.DeviceRegistry });
   return { ...contracts, addresses, operator, accounts, chainId, digests, ethers, networkHelpers, provider, target };

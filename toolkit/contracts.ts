@@ -12,9 +12,13 @@ export type {
   DeviceRegistry,
   FeedFactory,
   ITC,
+  PayoutLists,
   PayoutPool,
+  PayoutPoolFactory,
   PayoutRoller,
+  PayoutRollerV1,
   Provenance,
+  ResultClaims,
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
@@ -36,8 +40,12 @@ export {
   KeyVerifiers__factory,
   LotProofs__factory,
   P256Verifier__factory,
+  PayoutLists__factory,
   PayoutPool__factory,
+  PayoutPoolFactory__factory,
   PayoutRoller__factory,
+  PayoutRollerV1__factory,
   Provenance__factory,
+  ResultClaims__factory,
   RsaVerifier__factory,
 } from "../typechain-types/index.js";

@@ -17,9 +17,18 @@ getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
+getContractFactory(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutLists__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
+getContractFactory(name: 'IPayoutRollerV1', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRollerV1__factory>
+getContractFactory(name: 'IResultClaims', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResultClaims__factory>
+getContractFactory(name: 'IResults', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResults__factory>
+getContractFactory(name: 'OwnerShares', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OwnerShares__factory>
+getContractFactory(name: 'PayoutLists', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutLists__factory>
 getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
+getContractFactory(name: 'PayoutRollerV1', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRollerV1__factory>
+getContractFactory(name: 'ResultClaims', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultClaims__factory>
 getContractFactory(name: 'ResultTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultTree__factory>
+getContractFactory(name: 'RollBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RollBook__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
 getContractFactory(name: 'FeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FeedFactory__factory>
@@ -59,6 +68,7 @@ getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOpti
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
 getContractFactory(name: 'IRewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRewardSink__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
+getContractFactory(name: 'RewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RewardSink__factory>
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
   getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
@@ -67,9 +77,18 @@ getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
+getContractAt(name: 'IPayoutLists', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutLists>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
+getContractAt(name: 'IPayoutRollerV1', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRollerV1>
+getContractAt(name: 'IResultClaims', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResultClaims>
+getContractAt(name: 'IResults', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResults>
+getContractAt(name: 'OwnerShares', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OwnerShares>
+getContractAt(name: 'PayoutLists', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutLists>
 getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
+getContractAt(name: 'PayoutRollerV1', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRollerV1>
+getContractAt(name: 'ResultClaims', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultClaims>
 getContractAt(name: 'ResultTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultTree>
+getContractAt(name: 'RollBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RollBook>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
 getContractAt(name: 'FeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FeedFactory>
@@ -109,6 +128,7 @@ getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: eth
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
 getContractAt(name: 'IRewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRewardSink>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
+getContractAt(name: 'RewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RewardSink>
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
@@ -117,9 +137,18 @@ deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
+deployContract(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
+deployContract(name: 'IPayoutRollerV1', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRollerV1>
+deployContract(name: 'IResultClaims', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultClaims>
+deployContract(name: 'IResults', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResults>
+deployContract(name: 'OwnerShares', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OwnerShares>
+deployContract(name: 'PayoutLists', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutLists>
 deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'PayoutRollerV1', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRollerV1>
+deployContract(name: 'ResultClaims', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultClaims>
 deployContract(name: 'ResultTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
+deployContract(name: 'RollBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RollBook>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -159,6 +188,7 @@ deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractO
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'IRewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'RewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
@@ -167,9 +197,18 @@ deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
+deployContract(name: 'IPayoutLists', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
+deployContract(name: 'IPayoutRollerV1', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRollerV1>
+deployContract(name: 'IResultClaims', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultClaims>
+deployContract(name: 'IResults', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResults>
+deployContract(name: 'OwnerShares', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OwnerShares>
+deployContract(name: 'PayoutLists', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutLists>
 deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
+deployContract(name: 'PayoutRollerV1', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRollerV1>
+deployContract(name: 'ResultClaims', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultClaims>
 deployContract(name: 'ResultTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
+deployContract(name: 'RollBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RollBook>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -209,6 +248,7 @@ deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | De
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
 deployContract(name: 'IRewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'RewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
     // default types

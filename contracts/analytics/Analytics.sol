@@ -10,7 +10,7 @@ import {AggregateTree} from "./AggregateTree.sol";
 import {Aggregate, Leaf, Node, Request, RequestId, RequestStatus} from "./AnalyticsTypes.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IConsentRegistry} from "./IConsentRegistry.sol";
-import {PayoutRoller} from "./PayoutRoller.sol";
+import {PayoutRollerV1} from "./PayoutRollerV1.sol";
 
 /// @title Requests, results and challenges
 /// @dev Left out on purpose: pause, upgrade, and any way for an administrator to take a reward or a bond.
@@ -32,7 +32,7 @@ contract Analytics is IAnalytics, AccessManaged {
     IERC20 private immutable TOKEN;
     IDeviceRegistry private immutable REGISTRY;
     IConsentRegistry private immutable CONSENTS;
-    PayoutRoller private immutable ROLLER;
+    PayoutRollerV1 private immutable ROLLER;
     uint64 private immutable MINIMUM_CHALLENGE_WINDOW;
     uint128 private immutable MINIMUM_BOND;
 
@@ -58,7 +58,7 @@ contract Analytics is IAnalytics, AccessManaged {
         MINIMUM_CHALLENGE_WINDOW = minimumWindow;
         MINIMUM_BOND = minimumBond_;
         // Created here, since each must know the other for good.
-        ROLLER = new PayoutRoller(authority, token, this, minimumWindow, minimumBond_);
+        ROLLER = new PayoutRollerV1(authority, token, this, minimumWindow, minimumBond_);
     }
 
     /// @inheritdoc IAnalytics

@@ -5,42 +5,187 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type RequestStruct = {requester: AddressLike, salt: BytesLike, purpose: BytesLike, schema: BytesLike, operation: BigNumberish, from: BigNumberish, to: BigNumberish, cohort: BigNumberish, deadline: BigNumberish, challengeWindow: BigNumberish, reward: BigNumberish, bond: BigNumberish}
+    export type EarningsStruct = {account: AddressLike, earned: BigNumberish, before: BigNumberish}
 
-    export type RequestStructOutput = [requester: string, salt: string, purpose: string, schema: string, operation: bigint, from: bigint, to: bigint, cohort: bigint, deadline: bigint, challengeWindow: bigint, reward: bigint, bond: bigint] & {requester: string, salt: string, purpose: string, schema: string, operation: bigint, from: bigint, to: bigint, cohort: bigint, deadline: bigint, challengeWindow: bigint, reward: bigint, bond: bigint }
+    export type EarningsStructOutput = [account: string, earned: bigint, before: bigint] & {account: string, earned: bigint, before: bigint }
+  
+
+    export type ShownStruct = {leaf: EarningsStruct, index: BigNumberish, siblings: BytesLike[]}
+
+    export type ShownStructOutput = [leaf: EarningsStructOutput, index: bigint, siblings: string[]] & {leaf: EarningsStructOutput, index: bigint, siblings: string[] }
+  
+
+    export type RolledResultStruct = {id: BytesLike, root: BytesLike, weight: BigNumberish, reward: BigNumberish}
+
+    export type RolledResultStructOutput = [id: string, root: string, weight: bigint, reward: bigint] & {id: string, root: string, weight: bigint, reward: bigint }
+  
+
+    export type SummaryStruct = {firstOwner: AddressLike, firstDevice: AddressLike, lastOwner: AddressLike, lastDevice: AddressLike, leaves: BigNumberish, members: BigNumberish, count: BigNumberish, weight: BigNumberish, aggregate: BytesLike}
+
+    export type SummaryStructOutput = [firstOwner: string, firstDevice: string, lastOwner: string, lastDevice: string, leaves: bigint, members: bigint, count: bigint, weight: bigint, aggregate: string] & {firstOwner: string, firstDevice: string, lastOwner: string, lastDevice: string, leaves: bigint, members: bigint, count: bigint, weight: bigint, aggregate: string }
+  
+
+    export type NodeStruct = {summary: SummaryStruct, below: BytesLike}
+
+    export type NodeStructOutput = [summary: SummaryStructOutput, below: string] & {summary: SummaryStructOutput, below: string }
+  
+
+    export type PlaceStruct = {path: BigNumberish, steps: BytesLike[]}
+
+    export type PlaceStructOutput = [path: bigint, steps: string[]] & {path: bigint, steps: string[] }
+  
+
+    export type OwnerNodesStruct = {nodes: NodeStruct[], places: PlaceStruct[]}
+
+    export type OwnerNodesStructOutput = [nodes: NodeStructOutput[], places: PlaceStructOutput[]] & {nodes: NodeStructOutput[], places: PlaceStructOutput[] }
+  
+
+    export type EarningsBatchStruct = {leaves: EarningsStruct[], places: BigNumberish[], size: BigNumberish, siblings: BytesLike[]}
+
+    export type EarningsBatchStructOutput = [leaves: EarningsStructOutput[], places: bigint[], size: bigint, siblings: string[]] & {leaves: EarningsStructOutput[], places: bigint[], size: bigint, siblings: string[] }
+  
+
+    export type LedgerStruct = {pool: AddressLike, number: BigNumberish, root: BytesLike, total: BigNumberish, carry: BigNumberish, leaves: BigNumberish}
+
+    export type LedgerStructOutput = [pool: string, number: bigint, root: string, total: bigint, carry: bigint, leaves: bigint] & {pool: string, number: bigint, root: string, total: bigint, carry: bigint, leaves: bigint }
+  
+
+    export type PendingRollStruct = {proposer: AddressLike, demandEnd: BigNumberish, challengeEnd: BigNumberish, leaves: BigNumberish, total: BigNumberish, demands: BigNumberish, rewards: BigNumberish, carry: BigNumberish, root: BytesLike, results: BytesLike}
+
+    export type PendingRollStructOutput = [proposer: string, demandEnd: bigint, challengeEnd: bigint, leaves: bigint, total: bigint, demands: bigint, rewards: bigint, carry: bigint, root: string, results: string] & {proposer: string, demandEnd: bigint, challengeEnd: bigint, leaves: bigint, total: bigint, demands: bigint, rewards: bigint, carry: bigint, root: string, results: string }
   
 
   export interface PayoutRollerInterface extends Interface {
-    getFunction(nameOrSignature: "authority" | "isConsumingScheduledOp" | "isRolled" | "pending" | "pool" | "publish" | "reject" | "roll" | "setAuthority"): FunctionFragment;
+    getFunction(nameOrSignature: "answer" | "challengeEdge" | "challengePair" | "challengeUnderpaid" | "claimPeriod" | "demand" | "demandOf" | "expire" | "fail" | "fund" | "isRolled" | "ledgerOf" | "openPool" | "owed" | "pendingOf" | "publish" | "refund" | "rewardOf" | "roll" | "showWeight" | "stakes" | "sweep" | "times"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "RootProposed" | "RootPublished" | "RootRejected"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "CarryReturned" | "DemandRefunded" | "LeafDemanded" | "LeafShown" | "PoolOpened" | "RewardFunded" | "RewardReturned" | "RootProposed" | "RootPublished" | "RootRejected" | "WeightShown"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
-encodeFunctionData(functionFragment: 'isRolled', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'pending', values?: undefined): string;
-encodeFunctionData(functionFragment: 'pool', values?: undefined): string;
-encodeFunctionData(functionFragment: 'publish', values?: undefined): string;
-encodeFunctionData(functionFragment: 'reject', values?: undefined): string;
-encodeFunctionData(functionFragment: 'roll', values: [RequestStruct[], BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
+    encodeFunctionData(functionFragment: 'answer', values: [AddressLike, ShownStruct]): string;
+encodeFunctionData(functionFragment: 'challengeEdge', values: [AddressLike, ShownStruct]): string;
+encodeFunctionData(functionFragment: 'challengePair', values: [AddressLike, ShownStruct, ShownStruct]): string;
+encodeFunctionData(functionFragment: 'challengeUnderpaid', values: [AddressLike, AddressLike, ShownStruct[], ShownStruct[], RolledResultStruct[], OwnerNodesStruct[]]): string;
+encodeFunctionData(functionFragment: 'claimPeriod', values?: undefined): string;
+encodeFunctionData(functionFragment: 'demand', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'demandOf', values: [AddressLike, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'expire', values: [AddressLike, BigNumberish, EarningsBatchStruct]): string;
+encodeFunctionData(functionFragment: 'fail', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'fund', values: [BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'isRolled', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'ledgerOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'openPool', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'owed', values?: undefined): string;
+encodeFunctionData(functionFragment: 'pendingOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'publish', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'refund', values: [AddressLike, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'rewardOf', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'roll', values: [AddressLike, BytesLike[], BytesLike, BigNumberish, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'showWeight', values: [AddressLike, AddressLike, RolledResultStruct[], BigNumberish, OwnerNodesStruct]): string;
+encodeFunctionData(functionFragment: 'stakes', values?: undefined): string;
+encodeFunctionData(functionFragment: 'sweep', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'times', values?: undefined): string;
 
-    decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeEdge', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengePair', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeUnderpaid', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimPeriod', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'demand', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'demandOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'expire', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'fail', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'fund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isRolled', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'pending', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'pool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'ledgerOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'openPool', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'owed', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'pendingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'reject', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rewardOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'roll', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'showWeight', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'stakes', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'sweep', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
   }
 
   
-    export namespace AuthorityUpdatedEvent {
-      export type InputTuple = [authority: AddressLike];
-      export type OutputTuple = [authority: string];
-      export interface OutputObject {authority: string };
+    export namespace CarryReturnedEvent {
+      export type InputTuple = [analytics: AddressLike, epoch: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [analytics: string, epoch: bigint, amount: bigint];
+      export interface OutputObject {analytics: string, epoch: bigint, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DemandRefundedEvent {
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, index: BigNumberish, by: AddressLike];
+      export type OutputTuple = [analytics: string, number: bigint, index: bigint, by: string];
+      export interface OutputObject {analytics: string, number: bigint, index: bigint, by: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace LeafDemandedEvent {
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, index: BigNumberish, by: AddressLike, until: BigNumberish, challengeEnd: BigNumberish];
+      export type OutputTuple = [analytics: string, number: bigint, index: bigint, by: string, until: bigint, challengeEnd: bigint];
+      export interface OutputObject {analytics: string, number: bigint, index: bigint, by: string, until: bigint, challengeEnd: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace LeafShownEvent {
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, index: BigNumberish, shown: ShownStruct];
+      export type OutputTuple = [analytics: string, number: bigint, index: bigint, shown: ShownStructOutput];
+      export interface OutputObject {analytics: string, number: bigint, index: bigint, shown: ShownStructOutput };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace PoolOpenedEvent {
+      export type InputTuple = [analytics: AddressLike, pool: AddressLike];
+      export type OutputTuple = [analytics: string, pool: string];
+      export interface OutputObject {analytics: string, pool: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RewardFundedEvent {
+      export type InputTuple = [analytics: AddressLike, id: BytesLike, requester: AddressLike, reward: BigNumberish];
+      export type OutputTuple = [analytics: string, id: string, requester: string, reward: bigint];
+      export interface OutputObject {analytics: string, id: string, requester: string, reward: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RewardReturnedEvent {
+      export type InputTuple = [analytics: AddressLike, id: BytesLike, requester: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [analytics: string, id: string, requester: string, amount: bigint];
+      export interface OutputObject {analytics: string, id: string, requester: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -50,9 +195,9 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
   
 
     export namespace RootProposedEvent {
-      export type InputTuple = [number: BigNumberish, proposer: AddressLike, root: BytesLike, amount: BigNumberish, content: BytesLike, challengeEnd: BigNumberish, requests: BytesLike[]];
-      export type OutputTuple = [number: bigint, proposer: string, root: string, amount: bigint, content: string, challengeEnd: bigint, requests: string[]];
-      export interface OutputObject {number: bigint, proposer: string, root: string, amount: bigint, content: string, challengeEnd: bigint, requests: string[] };
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, proposer: AddressLike, root: BytesLike, leaves: BigNumberish, total: BigNumberish, content: BytesLike, challengeEnd: BigNumberish, results: RolledResultStruct[]];
+      export type OutputTuple = [analytics: string, number: bigint, proposer: string, root: string, leaves: bigint, total: bigint, content: string, challengeEnd: bigint, results: RolledResultStructOutput[]];
+      export interface OutputObject {analytics: string, number: bigint, proposer: string, root: string, leaves: bigint, total: bigint, content: string, challengeEnd: bigint, results: RolledResultStructOutput[] };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -62,9 +207,9 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
   
 
     export namespace RootPublishedEvent {
-      export type InputTuple = [number: BigNumberish, root: BytesLike, amount: BigNumberish];
-      export type OutputTuple = [number: bigint, root: string, amount: bigint];
-      export interface OutputObject {number: bigint, root: string, amount: bigint };
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, root: BytesLike, amount: BigNumberish, carry: BigNumberish];
+      export type OutputTuple = [analytics: string, number: bigint, root: string, amount: bigint, carry: bigint];
+      export interface OutputObject {analytics: string, number: bigint, root: string, amount: bigint, carry: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -74,9 +219,21 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
   
 
     export namespace RootRejectedEvent {
-      export type InputTuple = [number: BigNumberish];
-      export type OutputTuple = [number: bigint];
-      export interface OutputObject {number: bigint };
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, challenger: AddressLike];
+      export type OutputTuple = [analytics: string, number: bigint, challenger: string];
+      export interface OutputObject {analytics: string, number: bigint, challenger: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace WeightShownEvent {
+      export type InputTuple = [analytics: AddressLike, number: BigNumberish, by: AddressLike, account: AddressLike, result: BigNumberish, weight: BigNumberish];
+      export type OutputTuple = [analytics: string, number: bigint, by: string, account: string, result: bigint, weight: bigint];
+      export interface OutputObject {analytics: string, number: bigint, by: string, account: string, result: bigint, weight: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -119,147 +276,364 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 
     
     
-    authority: TypedContractMethod<
+    answer: TypedContractMethod<
+      [analytics: AddressLike, shown: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    challengeEdge: TypedContractMethod<
+      [analytics: AddressLike, edge: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    challengePair: TypedContractMethod<
+      [analytics: AddressLike, left: ShownStruct, right: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    challengeUnderpaid: TypedContractMethod<
+      [analytics: AddressLike, account: AddressLike, granted: ShownStruct[], former: ShownStruct[], results: RolledResultStruct[], owned: OwnerNodesStruct[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    claimPeriod: TypedContractMethod<
       [],
-      [string],
+      [bigint],
       'view'
     >
     
 
     
-    isConsumingScheduledOp: TypedContractMethod<
-      [],
-      [string],
+    demand: TypedContractMethod<
+      [analytics: AddressLike, index: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    demandOf: TypedContractMethod<
+      [analytics: AddressLike, number: BigNumberish, index: BigNumberish, ],
+      [[string, bigint] & {by: string, until: bigint }],
       'view'
+    >
+    
+
+    
+    expire: TypedContractMethod<
+      [analytics: AddressLike, epoch: BigNumberish, batch: EarningsBatchStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    fail: TypedContractMethod<
+      [analytics: AddressLike, index: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    fund: TypedContractMethod<
+      [id: BytesLike, requester: AddressLike, reward: BigNumberish, ],
+      [void],
+      'nonpayable'
     >
     
 
     
     isRolled: TypedContractMethod<
-      [id: BytesLike, ],
+      [analytics: AddressLike, id: BytesLike, ],
       [boolean],
       'view'
     >
     
 
     
-    pending: TypedContractMethod<
-      [],
-      [[bigint, string, string, bigint, bigint] & {number: bigint, proposer: string, root: string, amount: bigint, challengeEnd: bigint }],
+    ledgerOf: TypedContractMethod<
+      [analytics: AddressLike, ],
+      [LedgerStructOutput],
       'view'
     >
     
 
     
-    pool: TypedContractMethod<
-      [],
+    openPool: TypedContractMethod<
+      [analytics: AddressLike, ],
       [string],
+      'nonpayable'
+    >
+    
+
+    
+    owed: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    pendingOf: TypedContractMethod<
+      [analytics: AddressLike, ],
+      [PendingRollStructOutput],
       'view'
     >
     
 
     
     publish: TypedContractMethod<
-      [],
+      [analytics: AddressLike, ],
       [void],
       'nonpayable'
     >
     
 
     
-    reject: TypedContractMethod<
-      [],
+    refund: TypedContractMethod<
+      [analytics: AddressLike, number: BigNumberish, index: BigNumberish, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    rewardOf: TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [[string, bigint, bigint, bigint] & {requester: string, reward: bigint, left: bigint, fundedAt: bigint }],
+      'view'
     >
     
 
     
     roll: TypedContractMethod<
-      [requests: RequestStruct[], root: BytesLike, content: BytesLike, ],
+      [analytics: AddressLike, ids: BytesLike[], root: BytesLike, leaves: BigNumberish, total: BigNumberish, content: BytesLike, ],
       [void],
       'nonpayable'
     >
     
 
     
-    setAuthority: TypedContractMethod<
-      [newAuthority: AddressLike, ],
+    showWeight: TypedContractMethod<
+      [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    stakes: TypedContractMethod<
+      [],
+      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
+      'view'
+    >
+    
+
+    
+    sweep: TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    times: TypedContractMethod<
+      [],
+      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
+      'view'
     >
     
 
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'authority'): TypedContractMethod<
+    getFunction(nameOrSignature: 'answer'): TypedContractMethod<
+      [analytics: AddressLike, shown: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'challengeEdge'): TypedContractMethod<
+      [analytics: AddressLike, edge: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'challengePair'): TypedContractMethod<
+      [analytics: AddressLike, left: ShownStruct, right: ShownStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'challengeUnderpaid'): TypedContractMethod<
+      [analytics: AddressLike, account: AddressLike, granted: ShownStruct[], former: ShownStruct[], results: RolledResultStruct[], owned: OwnerNodesStruct[], ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimPeriod'): TypedContractMethod<
       [],
-      [string],
+      [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
-      [],
-      [string],
+getFunction(nameOrSignature: 'demand'): TypedContractMethod<
+      [analytics: AddressLike, index: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'demandOf'): TypedContractMethod<
+      [analytics: AddressLike, number: BigNumberish, index: BigNumberish, ],
+      [[string, bigint] & {by: string, until: bigint }],
       'view'
+    >;
+getFunction(nameOrSignature: 'expire'): TypedContractMethod<
+      [analytics: AddressLike, epoch: BigNumberish, batch: EarningsBatchStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'fail'): TypedContractMethod<
+      [analytics: AddressLike, index: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'fund'): TypedContractMethod<
+      [id: BytesLike, requester: AddressLike, reward: BigNumberish, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'isRolled'): TypedContractMethod<
-      [id: BytesLike, ],
+      [analytics: AddressLike, id: BytesLike, ],
       [boolean],
       'view'
     >;
-getFunction(nameOrSignature: 'pending'): TypedContractMethod<
-      [],
-      [[bigint, string, string, bigint, bigint] & {number: bigint, proposer: string, root: string, amount: bigint, challengeEnd: bigint }],
+getFunction(nameOrSignature: 'ledgerOf'): TypedContractMethod<
+      [analytics: AddressLike, ],
+      [LedgerStructOutput],
       'view'
     >;
-getFunction(nameOrSignature: 'pool'): TypedContractMethod<
-      [],
+getFunction(nameOrSignature: 'openPool'): TypedContractMethod<
+      [analytics: AddressLike, ],
       [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'owed'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'pendingOf'): TypedContractMethod<
+      [analytics: AddressLike, ],
+      [PendingRollStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'publish'): TypedContractMethod<
-      [],
+      [analytics: AddressLike, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'reject'): TypedContractMethod<
-      [],
+getFunction(nameOrSignature: 'refund'): TypedContractMethod<
+      [analytics: AddressLike, number: BigNumberish, index: BigNumberish, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'rewardOf'): TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [[string, bigint, bigint, bigint] & {requester: string, reward: bigint, left: bigint, fundedAt: bigint }],
+      'view'
     >;
 getFunction(nameOrSignature: 'roll'): TypedContractMethod<
-      [requests: RequestStruct[], root: BytesLike, content: BytesLike, ],
+      [analytics: AddressLike, ids: BytesLike[], root: BytesLike, leaves: BigNumberish, total: BigNumberish, content: BytesLike, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
-      [newAuthority: AddressLike, ],
+getFunction(nameOrSignature: 'showWeight'): TypedContractMethod<
+      [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'stakes'): TypedContractMethod<
+      [],
+      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'sweep'): TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'times'): TypedContractMethod<
+      [],
+      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
+      'view'
     >;
 
-    getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+    getEvent(key: 'CarryReturned'): TypedContractEvent<CarryReturnedEvent.InputTuple, CarryReturnedEvent.OutputTuple, CarryReturnedEvent.OutputObject>;
+getEvent(key: 'DemandRefunded'): TypedContractEvent<DemandRefundedEvent.InputTuple, DemandRefundedEvent.OutputTuple, DemandRefundedEvent.OutputObject>;
+getEvent(key: 'LeafDemanded'): TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
+getEvent(key: 'LeafShown'): TypedContractEvent<LeafShownEvent.InputTuple, LeafShownEvent.OutputTuple, LeafShownEvent.OutputObject>;
+getEvent(key: 'PoolOpened'): TypedContractEvent<PoolOpenedEvent.InputTuple, PoolOpenedEvent.OutputTuple, PoolOpenedEvent.OutputObject>;
+getEvent(key: 'RewardFunded'): TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+getEvent(key: 'RewardReturned'): TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
 getEvent(key: 'RootProposed'): TypedContractEvent<RootProposedEvent.InputTuple, RootProposedEvent.OutputTuple, RootProposedEvent.OutputObject>;
 getEvent(key: 'RootPublished'): TypedContractEvent<RootPublishedEvent.InputTuple, RootPublishedEvent.OutputTuple, RootPublishedEvent.OutputObject>;
 getEvent(key: 'RootRejected'): TypedContractEvent<RootRejectedEvent.InputTuple, RootRejectedEvent.OutputTuple, RootRejectedEvent.OutputObject>;
+getEvent(key: 'WeightShown'): TypedContractEvent<WeightShownEvent.InputTuple, WeightShownEvent.OutputTuple, WeightShownEvent.OutputObject>;
 
     filters: {
       
-      'AuthorityUpdated(address)': TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
-      AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+      'CarryReturned(address,uint64,uint256)': TypedContractEvent<CarryReturnedEvent.InputTuple, CarryReturnedEvent.OutputTuple, CarryReturnedEvent.OutputObject>;
+      CarryReturned: TypedContractEvent<CarryReturnedEvent.InputTuple, CarryReturnedEvent.OutputTuple, CarryReturnedEvent.OutputObject>;
     
 
-      'RootProposed(uint64,address,bytes32,uint256,bytes32,uint64,bytes32[])': TypedContractEvent<RootProposedEvent.InputTuple, RootProposedEvent.OutputTuple, RootProposedEvent.OutputObject>;
+      'DemandRefunded(address,uint64,uint64,address)': TypedContractEvent<DemandRefundedEvent.InputTuple, DemandRefundedEvent.OutputTuple, DemandRefundedEvent.OutputObject>;
+      DemandRefunded: TypedContractEvent<DemandRefundedEvent.InputTuple, DemandRefundedEvent.OutputTuple, DemandRefundedEvent.OutputObject>;
+    
+
+      'LeafDemanded(address,uint64,uint64,address,uint64,uint64)': TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
+      LeafDemanded: TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
+    
+
+      'LeafShown(address,uint64,uint64,tuple)': TypedContractEvent<LeafShownEvent.InputTuple, LeafShownEvent.OutputTuple, LeafShownEvent.OutputObject>;
+      LeafShown: TypedContractEvent<LeafShownEvent.InputTuple, LeafShownEvent.OutputTuple, LeafShownEvent.OutputObject>;
+    
+
+      'PoolOpened(address,address)': TypedContractEvent<PoolOpenedEvent.InputTuple, PoolOpenedEvent.OutputTuple, PoolOpenedEvent.OutputObject>;
+      PoolOpened: TypedContractEvent<PoolOpenedEvent.InputTuple, PoolOpenedEvent.OutputTuple, PoolOpenedEvent.OutputObject>;
+    
+
+      'RewardFunded(address,bytes32,address,uint256)': TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+      RewardFunded: TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+    
+
+      'RewardReturned(address,bytes32,address,uint256)': TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
+      RewardReturned: TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
+    
+
+      'RootProposed(address,uint64,address,bytes32,uint64,uint128,bytes32,uint64,tuple[])': TypedContractEvent<RootProposedEvent.InputTuple, RootProposedEvent.OutputTuple, RootProposedEvent.OutputObject>;
       RootProposed: TypedContractEvent<RootProposedEvent.InputTuple, RootProposedEvent.OutputTuple, RootProposedEvent.OutputObject>;
     
 
-      'RootPublished(uint64,bytes32,uint256)': TypedContractEvent<RootPublishedEvent.InputTuple, RootPublishedEvent.OutputTuple, RootPublishedEvent.OutputObject>;
+      'RootPublished(address,uint64,bytes32,uint256,uint256)': TypedContractEvent<RootPublishedEvent.InputTuple, RootPublishedEvent.OutputTuple, RootPublishedEvent.OutputObject>;
       RootPublished: TypedContractEvent<RootPublishedEvent.InputTuple, RootPublishedEvent.OutputTuple, RootPublishedEvent.OutputObject>;
     
 
-      'RootRejected(uint64)': TypedContractEvent<RootRejectedEvent.InputTuple, RootRejectedEvent.OutputTuple, RootRejectedEvent.OutputObject>;
+      'RootRejected(address,uint64,address)': TypedContractEvent<RootRejectedEvent.InputTuple, RootRejectedEvent.OutputTuple, RootRejectedEvent.OutputObject>;
       RootRejected: TypedContractEvent<RootRejectedEvent.InputTuple, RootRejectedEvent.OutputTuple, RootRejectedEvent.OutputObject>;
+    
+
+      'WeightShown(address,uint64,address,address,uint256,uint128)': TypedContractEvent<WeightShownEvent.InputTuple, WeightShownEvent.OutputTuple, WeightShownEvent.OutputObject>;
+      WeightShown: TypedContractEvent<WeightShownEvent.InputTuple, WeightShownEvent.OutputTuple, WeightShownEvent.OutputObject>;
     
     };
   }

@@ -5,3 +5,4 @@
 export type { IPayoutPool } from './IPayoutPool.js';
 export type { IRewardSink } from './IRewardSink.js';
 export type { PayoutPool } from './PayoutPool.js';
+export type { RewardSink } from './RewardSink.js';

@@ -10,6 +10,48 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "results",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerBadSize",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint256",
+        "name": "least",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "most",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerBadTotal",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
         "internalType": "uint64",
         "name": "number",
         "type": "uint64"
@@ -19,8 +61,80 @@
     "type": "error"
   },
   {
-    "inputs": [],
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerDemanded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "demands",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerDemandsOpen",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
     "name": "PayoutRollerIdle",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutRollerNoPool",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "PayoutRollerNoReward",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotDemanded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotFallen",
     "type": "error"
   },
   {
@@ -35,8 +149,67 @@
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutRollerNotGranted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotInTree",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "left",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "right",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotNeighbours",
+    "type": "error"
+  },
+  {
     "inputs": [],
-    "name": "PayoutRollerNothingToRoll",
+    "name": "PayoutRollerNothingWrong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "granted",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "due",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerPaidEnough",
     "type": "error"
   },
   {
@@ -48,6 +221,28 @@
       }
     ],
     "name": "PayoutRollerRolled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerTooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerTooLate",
     "type": "error"
   },
   {
@@ -73,8 +268,208 @@
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutRollerWrongResults",
+    "type": "error"
+  },
+  {
     "anonymous": false,
     "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CarryReturned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      }
+    ],
+    "name": "DemandRefunded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "challengeEnd",
+        "type": "uint64"
+      }
+    ],
+    "name": "LeafDemanded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct Shown",
+        "name": "shown",
+        "type": "tuple"
+      }
+    ],
+    "name": "LeafShown",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "pool",
+        "type": "address"
+      }
+    ],
+    "name": "PoolOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "indexed": true,
         "internalType": "uint64",
@@ -95,9 +490,15 @@
       },
       {
         "indexed": false,
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
       },
       {
         "indexed": false,
@@ -112,10 +513,32 @@
         "type": "uint64"
       },
       {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
         "indexed": false,
-        "internalType": "RequestId[]",
-        "name": "requests",
-        "type": "bytes32[]"
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
       }
     ],
     "name": "RootProposed",
@@ -124,6 +547,12 @@
   {
     "anonymous": false,
     "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "indexed": true,
         "internalType": "uint64",
@@ -141,6 +570,12 @@
         "internalType": "uint256",
         "name": "amount",
         "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "carry",
+        "type": "uint256"
       }
     ],
     "name": "RootPublished",
@@ -151,16 +586,614 @@
     "inputs": [
       {
         "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
         "internalType": "uint64",
         "name": "number",
         "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
       }
     ],
     "name": "RootRejected",
     "type": "event"
   },
   {
+    "anonymous": false,
     "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "result",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
+      }
+    ],
+    "name": "WeightShown",
+    "type": "event"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "shown",
+        "type": "tuple"
+      }
+    ],
+    "name": "answer",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "edge",
+        "type": "tuple"
+      }
+    ],
+    "name": "challengeEdge",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "left",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "right",
+        "type": "tuple"
+      }
+    ],
+    "name": "challengePair",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown[]",
+        "name": "granted",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown[]",
+        "name": "former",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "components": [
+                  {
+                    "internalType": "address",
+                    "name": "firstOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "firstDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "address",
+                    "name": "lastOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "lastDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "leaves",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "members",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "count",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint128",
+                    "name": "weight",
+                    "type": "uint128"
+                  },
+                  {
+                    "internalType": "bytes32",
+                    "name": "aggregate",
+                    "type": "bytes32"
+                  }
+                ],
+                "internalType": "struct Summary",
+                "name": "summary",
+                "type": "tuple"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "below",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Node[]",
+            "name": "nodes",
+            "type": "tuple[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "steps",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Place[]",
+            "name": "places",
+            "type": "tuple[]"
+          }
+        ],
+        "internalType": "struct OwnerNodes[]",
+        "name": "owned",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "challengeUnderpaid",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "demand",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "demandOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings[]",
+            "name": "leaves",
+            "type": "tuple[]"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "places",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "uint256",
+            "name": "size",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct EarningsBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "expire",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "fail",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "internalType": "RequestId",
         "name": "id",
@@ -179,61 +1212,155 @@
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "pending",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "number",
-        "type": "uint64"
-      },
+    "inputs": [
       {
         "internalType": "address",
-        "name": "proposer",
+        "name": "analytics",
         "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
       }
     ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "pool",
+    "name": "ledgerOf",
     "outputs": [
       {
-        "internalType": "address",
+        "components": [
+          {
+            "internalType": "address",
+            "name": "pool",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "number",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "total",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "carry",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "leaves",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Ledger",
         "name": "",
-        "type": "address"
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "publish",
-    "outputs": [],
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "openPool",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "pool",
+        "type": "address"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "reject",
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "pendingOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "proposer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint40",
+            "name": "demandEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "challengeEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "leaves",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "total",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint32",
+            "name": "demands",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "rewards",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "carry",
+            "type": "uint128"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "results",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct PendingRoll",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "publish",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -241,76 +1368,52 @@
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request[]",
-        "name": "requests",
-        "type": "tuple[]"
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "refund",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "RequestId[]",
+        "name": "ids",
+        "type": "bytes32[]"
       },
       {
         "internalType": "bytes32",
         "name": "root",
         "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
       },
       {
         "internalType": "bytes32",
@@ -321,6 +1424,180 @@
     "name": "roll",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "uint256",
+        "name": "index",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "components": [
+                  {
+                    "internalType": "address",
+                    "name": "firstOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "firstDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "address",
+                    "name": "lastOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "lastDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "leaves",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "members",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "count",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint128",
+                    "name": "weight",
+                    "type": "uint128"
+                  },
+                  {
+                    "internalType": "bytes32",
+                    "name": "aggregate",
+                    "type": "bytes32"
+                  }
+                ],
+                "internalType": "struct Summary",
+                "name": "summary",
+                "type": "tuple"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "below",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Node[]",
+            "name": "nodes",
+            "type": "tuple[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "steps",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Place[]",
+            "name": "places",
+            "type": "tuple[]"
+          }
+        ],
+        "internalType": "struct OwnerNodes",
+        "name": "owned",
+        "type": "tuple"
+      }
+    ],
+    "name": "showWeight",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "stakes",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint128",
+        "name": "deposit",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "times",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "window",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "answerTime",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   }
 ] as const;

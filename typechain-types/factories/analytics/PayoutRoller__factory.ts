@@ -12,19 +12,14 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      },
-      {
         "internalType": "contract IERC20",
         "name": "token",
         "type": "address"
       },
       {
-        "internalType": "contract IAnalytics",
-        "name": "analytics",
-        "type": "address"
+        "internalType": "uint64",
+        "name": "period",
+        "type": "uint64"
       },
       {
         "internalType": "uint64",
@@ -32,8 +27,18 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint64"
       },
       {
+        "internalType": "uint64",
+        "name": "answerTime",
+        "type": "uint64"
+      },
+      {
         "internalType": "uint128",
         "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint128",
+        "name": "deposit",
         "type": "uint128"
       }
     ],
@@ -43,43 +48,95 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
+        "internalType": "uint256",
+        "name": "path",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "siblings",
+        "type": "uint256"
       }
     ],
-    "name": "AccessManagedInvalidAuthority",
+    "name": "MerklePathTooLong",
     "type": "error"
   },
   {
     "inputs": [
       {
         "internalType": "address",
-        "name": "caller",
+        "name": "account",
         "type": "address"
       },
       {
-        "internalType": "uint32",
-        "name": "delay",
-        "type": "uint32"
+        "internalType": "uint256",
+        "name": "index",
+        "type": "uint256"
       }
     ],
-    "name": "AccessManagedRequiredDelay",
+    "name": "OwnerSharesBadNode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "nodes",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "places",
+        "type": "uint256"
+      }
+    ],
+    "name": "OwnerSharesBadNodes",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "results",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerBadSize",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint256",
+        "name": "least",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "most",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerBadTotal",
     "type": "error"
   },
   {
     "inputs": [
       {
         "internalType": "address",
-        "name": "caller",
+        "name": "analytics",
         "type": "address"
-      }
-    ],
-    "name": "AccessManagedUnauthorized",
-    "type": "error"
-  },
-  {
-    "inputs": [
+      },
       {
         "internalType": "uint64",
         "name": "number",
@@ -90,8 +147,80 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
-    "inputs": [],
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerDemanded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "demands",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerDemandsOpen",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
     "name": "PayoutRollerIdle",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutRollerNoPool",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "PayoutRollerNoReward",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotDemanded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotFallen",
     "type": "error"
   },
   {
@@ -106,8 +235,67 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutRollerNotGranted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotInTree",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "left",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "right",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerNotNeighbours",
+    "type": "error"
+  },
+  {
     "inputs": [],
-    "name": "PayoutRollerNothingToRoll",
+    "name": "PayoutRollerNothingWrong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "granted",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "due",
+        "type": "uint256"
+      }
+    ],
+    "name": "PayoutRollerPaidEnough",
     "type": "error"
   },
   {
@@ -119,6 +307,28 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "PayoutRollerRolled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerTooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutRollerTooLate",
     "type": "error"
   },
   {
@@ -144,21 +354,361 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
-    "anonymous": false,
     "inputs": [
       {
-        "indexed": false,
         "internalType": "address",
-        "name": "authority",
+        "name": "analytics",
         "type": "address"
       }
     ],
-    "name": "AuthorityUpdated",
+    "name": "PayoutRollerWrongResults",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "path",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "steps",
+        "type": "uint256"
+      }
+    ],
+    "name": "ResultTreeBadPlace",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "RewardSinkBusy",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "RewardSinkFunded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "balance",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "RewardSinkNotPaid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "RewardSinkNothingLeft",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "RewardSinkTooEarly",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CarryReturned",
     "type": "event"
   },
   {
     "anonymous": false,
     "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      }
+    ],
+    "name": "DemandRefunded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "challengeEnd",
+        "type": "uint64"
+      }
+    ],
+    "name": "LeafDemanded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct Shown",
+        "name": "shown",
+        "type": "tuple"
+      }
+    ],
+    "name": "LeafShown",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "pool",
+        "type": "address"
+      }
+    ],
+    "name": "PoolOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "reward",
+        "type": "uint256"
+      }
+    ],
+    "name": "RewardFunded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "RewardReturned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "indexed": true,
         "internalType": "uint64",
@@ -179,9 +729,15 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "indexed": false,
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
       },
       {
         "indexed": false,
@@ -196,10 +752,32 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint64"
       },
       {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
         "indexed": false,
-        "internalType": "RequestId[]",
-        "name": "requests",
-        "type": "bytes32[]"
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
       }
     ],
     "name": "RootProposed",
@@ -208,6 +786,12 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "anonymous": false,
     "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "indexed": true,
         "internalType": "uint64",
@@ -225,6 +809,12 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "uint256",
         "name": "amount",
         "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "carry",
+        "type": "uint256"
       }
     ],
     "name": "RootPublished",
@@ -235,35 +825,483 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "indexed": true,
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "indexed": true,
         "internalType": "uint64",
         "name": "number",
         "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
       }
     ],
     "name": "RootRejected",
     "type": "event"
   },
   {
-    "inputs": [],
-    "name": "authority",
-    "outputs": [
+    "anonymous": false,
+    "inputs": [
       {
+        "indexed": true,
         "internalType": "address",
-        "name": "",
+        "name": "analytics",
         "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "result",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "weight",
+        "type": "uint128"
       }
     ],
-    "stateMutability": "view",
+    "name": "WeightShown",
+    "type": "event"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "shown",
+        "type": "tuple"
+      }
+    ],
+    "name": "answer",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "edge",
+        "type": "tuple"
+      }
+    ],
+    "name": "challengeEdge",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "left",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown",
+        "name": "right",
+        "type": "tuple"
+      }
+    ],
+    "name": "challengePair",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown[]",
+        "name": "granted",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings",
+            "name": "leaf",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Shown[]",
+        "name": "former",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "components": [
+                  {
+                    "internalType": "address",
+                    "name": "firstOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "firstDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "address",
+                    "name": "lastOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "lastDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "leaves",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "members",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "count",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint128",
+                    "name": "weight",
+                    "type": "uint128"
+                  },
+                  {
+                    "internalType": "bytes32",
+                    "name": "aggregate",
+                    "type": "bytes32"
+                  }
+                ],
+                "internalType": "struct Summary",
+                "name": "summary",
+                "type": "tuple"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "below",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Node[]",
+            "name": "nodes",
+            "type": "tuple[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "steps",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Place[]",
+            "name": "places",
+            "type": "tuple[]"
+          }
+        ],
+        "internalType": "struct OwnerNodes[]",
+        "name": "owned",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "challengeUnderpaid",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
     "inputs": [],
-    "name": "isConsumingScheduledOp",
+    "name": "claimPeriod",
     "outputs": [
       {
-        "internalType": "bytes4",
+        "internalType": "uint64",
         "name": "",
-        "type": "bytes4"
+        "type": "uint64"
       }
     ],
     "stateMutability": "view",
@@ -271,6 +1309,166 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "demand",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "demandOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings[]",
+            "name": "leaves",
+            "type": "tuple[]"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "places",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "uint256",
+            "name": "size",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct EarningsBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "expire",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "fail",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "internalType": "uint128",
+        "name": "reward",
+        "type": "uint128"
+      }
+    ],
+    "name": "fund",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
       {
         "internalType": "RequestId",
         "name": "id",
@@ -289,41 +1487,65 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "pending",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "number",
-        "type": "uint64"
-      },
+    "inputs": [
       {
         "internalType": "address",
-        "name": "proposer",
+        "name": "analytics",
         "type": "address"
-      },
+      }
+    ],
+    "name": "ledgerOf",
+    "outputs": [
       {
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint64",
-        "name": "challengeEnd",
-        "type": "uint64"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "pool",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "number",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "total",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "carry",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "leaves",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Ledger",
+        "name": "",
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "pool",
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "openPool",
     "outputs": [
       {
         "internalType": "address",
@@ -331,19 +1553,102 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       }
     ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "publish",
-    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
   {
     "inputs": [],
-    "name": "reject",
+    "name": "owed",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "pendingOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "proposer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint40",
+            "name": "demandEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "challengeEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "leaves",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "total",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint32",
+            "name": "demands",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "rewards",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "carry",
+            "type": "uint128"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "results",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct PendingRoll",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      }
+    ],
+    "name": "publish",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -351,76 +1656,91 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "salt",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "purpose",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "schema",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum Operation",
-            "name": "operation",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "from",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "to",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "cohort",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "challengeWindow",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "reward",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Request[]",
-        "name": "requests",
-        "type": "tuple[]"
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "index",
+        "type": "uint64"
+      }
+    ],
+    "name": "refund",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "rewardOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "internalType": "uint128",
+        "name": "reward",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint128",
+        "name": "left",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "fundedAt",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IResults",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "RequestId[]",
+        "name": "ids",
+        "type": "bytes32[]"
       },
       {
         "internalType": "bytes32",
         "name": "root",
         "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint128",
+        "name": "total",
+        "type": "uint128"
       },
       {
         "internalType": "bytes32",
@@ -436,19 +1756,198 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "newAuthority",
+        "internalType": "contract IResults",
+        "name": "analytics",
         "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "RequestId",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "reward",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct RolledResult[]",
+        "name": "results",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "uint256",
+        "name": "index",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "components": [
+                  {
+                    "internalType": "address",
+                    "name": "firstOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "firstDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "address",
+                    "name": "lastOwner",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "DeviceId",
+                    "name": "lastDevice",
+                    "type": "address"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "leaves",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "members",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint64",
+                    "name": "count",
+                    "type": "uint64"
+                  },
+                  {
+                    "internalType": "uint128",
+                    "name": "weight",
+                    "type": "uint128"
+                  },
+                  {
+                    "internalType": "bytes32",
+                    "name": "aggregate",
+                    "type": "bytes32"
+                  }
+                ],
+                "internalType": "struct Summary",
+                "name": "summary",
+                "type": "tuple"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "below",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct Node[]",
+            "name": "nodes",
+            "type": "tuple[]"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "steps",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Place[]",
+            "name": "places",
+            "type": "tuple[]"
+          }
+        ],
+        "internalType": "struct OwnerNodes",
+        "name": "owned",
+        "type": "tuple"
       }
     ],
-    "name": "setAuthority",
+    "name": "showWeight",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "stakes",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint128",
+        "name": "deposit",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "sweep",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "times",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "window",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "answerTime",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x61012080604052346101e75760a081611f2380380380916100208285610212565b8339810103126101e75780516001600160a01b038116908190036101e75760208201516001600160a01b03811692908381036101e7576040820151906001600160a01b03821682036101e7576060830151926001600160401b03841684036101e75760800151936001600160801b03851685036101e7575f80546001600160a01b031916821790556040519081527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a160805260a05260e05261010052604051610776808201906001600160401b038211838310176101fe5760409183916117ad83398481523060208201520301905ff080156101f35760c081905260405163095ea7b360e01b81526001600160a01b0390911660048201525f19602482015290602090829060449082905f905af180156101f3576101b7575b6040516115779081610236823960805181818161095d0152610e84015260a05181610280015260c0518181816110860152611185015260e0518161023e01526101005181818161091a01528181610e2d01526112560152f35b6020813d6020116101eb575b816101d060209383610212565b810103126101e75751801515036101e7575f61015e565b5f80fd5b3d91506101c3565b6040513d5f823e3d90fd5b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b038211908210176101fe5760405256fe6080806040526004361015610012575f80fd5b5f905f358060e01c91826207e43e146112e957508163075d4782146110aa57816316f0115b1461103b5781634dc415de14610c3b575080637a9e5e4b14610b165780638fb3603714610a83578063bcd199f014610188578063bf7e214f146101375763e20ccec314610082575f80fd5b3461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760a09064ffffffffff60015473ffffffffffffffffffffffffffffffffffffffff81169283155f1461012057925b6003546fffffffffffffffffffffffffffffffff600254169167ffffffffffffffff60405196168652602086015260408501526060840152831c166080820152f35b5460a81c67ffffffffffffffff16926100de565b80fd5b503461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345773ffffffffffffffffffffffffffffffffffffffff6020915416604051908152f35b50346101345760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760043567ffffffffffffffff81116109bb57366023820112156109bb57806004013567ffffffffffffffff8111610a7f57366024610180830284010111610a7f576024359073ffffffffffffffffffffffffffffffffffffffff600154161567ffffffffffffffff855460a81c169015610a5457508015610a2c5767ffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001667ffffffffffffffff4216019267ffffffffffffffff84116109ff57909284927f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff169291845b8686101561074d57610180860284016040517f94ec5904000000000000000000000000000000000000000000000000000000008152602482013573ffffffffffffffffffffffffffffffffffffffff811680910361074957600482015260448201356024820152606482013560448201526084820135606482015260a4820135600181101561074957608482015267ffffffffffffffff61035c60c48401611523565b1660a482015267ffffffffffffffff61037760e48401611523565b1660c482015267ffffffffffffffff6103936101048401611523565b1660e482015267ffffffffffffffff6103af6101248401611523565b1661010482015267ffffffffffffffff6103cc6101448401611523565b166101248201526fffffffffffffffffffffffffffffffff610407610184610164850194836103fa87611538565b1661014486015201611538565b16610164820152602081610184818a5afa90811561073e578a91610709575b506040517f21100a7400000000000000000000000000000000000000000000000000000000815281600482015260a0816024818b5afa9081156106fe578b91610613575b50156105e857808a52600560205260ff60408b2054166105bd57808a52600560205260408a2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416179055600454680100000000000000008110156105905760018101806004558110156105635760048b527f8a35acfbc15ff81a39ae7d344fd709f28e8600b4aa8c65c6b64bfe7fe36bd19b0155356fffffffffffffffffffffffffffffffff811680910361055f578101809111610532576001909501946102b9565b6024887f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b8880fd5b60248b7f4e487b710000000000000000000000000000000000000000000000000000000081526032600452fd5b60248b7f4e487b710000000000000000000000000000000000000000000000000000000081526041600452fd5b7f8833808d000000000000000000000000000000000000000000000000000000008a52600452602489fd5b7f69ae09fb000000000000000000000000000000000000000000000000000000008a52600452602489fd5b80915060a03d81116106f7575b61062a81836113b9565b8101039060a082126106f35760607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc0610662836113fa565b9301126106f357604051906060820182811067ffffffffffffffff8211176106c65760405260408101519081600f0b82036106c25760806106b99160409385526106ae60608201611555565b602086015201611555565b9101525f61046a565b8d80fd5b60248e7f4e487b710000000000000000000000000000000000000000000000000000000081526041600452fd5b8b80fd5b503d610620565b6040513d8d823e3d90fd5b90506020813d8211610736575b81610723602093836113b9565b8101031261073257515f610426565b8980fd5b3d9150610716565b6040513d8c823e3d90fd5b8a80fd5b82889260015478ffffffffff00000000000000000000000000000000000000008260a01b16907fffffffffffffff000000000000000000000000000000000000000000000000007fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff3316911617176001556fffffffffffffffffffffffffffffffff83167fffffffffffffffffffffffffffffffff0000000000000000000000000000000060025416176002558160035583549267ffffffffffffffff8460a81c1667ffffffffffffffff81146109d25790600167ffffffffffffffff939201947fffffff0000000000000000ffffffffffffffffffffffffffffffffffffffffff7cffffffffffffffff0000000000000000000000000000000000000000008760a81b1691161786556040519384526020840152604435604084015216606082015260a060808201527fce654173f5a3f201b8bff81ee8f0b6906bdccd8d98acf7f79f9584d1aac4b80367ffffffffffffffff33931691806108d260a08201611407565b0390a36040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201526fffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001660448201526020816064818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156109c75761098d575080f35b6020813d6020116109bf575b816109a6602093836113b9565b810103126109bb576109b7906113fa565b5080f35b5080fd5b3d9150610999565b6040513d84823e3d90fd5b6024867f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b6024857f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b6004847f4a0aadef000000000000000000000000000000000000000000000000000000008152fd5b7f26845503000000000000000000000000000000000000000000000000000000008552600452602484fd5b8280fd5b503461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013457805460a01c60ff1615610b0e575060207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b602090610ae4565b50346101345760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345760043573ffffffffffffffffffffffffffffffffffffffff811690818103610a7f5782549073ffffffffffffffffffffffffffffffffffffffff82163303610c0f573b15610be357817f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad927fffffffffffffffffffffffff000000000000000000000000000000000000000060209316178455604051908152a180f35b602483837fc2f31e5e000000000000000000000000000000000000000000000000000000008252600452fd5b6024847f068ca9d800000000000000000000000000000000000000000000000000000000815233600452fd5b823461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101345780549173ffffffffffffffffffffffffffffffffffffffff83169036600411610a7f5782604084809382517fffffffff0000000000000000000000000000000000000000000000000000000060208201927fb700961300000000000000000000000000000000000000000000000000000000845233602484015230604484015216606482015260648152610cff6084826113b9565b828052826020525190865afa611028575b15610edf575b50509050610d22611440565b64ffffffffff602082015116804211610eb457506080810190825b82518051821015610d8c579060206001928260051b01015185526005602052604085207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905501610d3d565b8473ffffffffffffffffffffffffffffffffffffffff602085610dad611332565b67ffffffffffffffff845460a81c16610e6a60405194859384937f525cfe7270539fb6844996b2c90ab684fff6400f5e11522ec94ba6452f097e3e8980a2517fa9059cbb0000000000000000000000000000000000000000000000000000000084521673ffffffffffffffffffffffffffffffffffffffff1660048301527f00000000000000000000000000000000000000000000000000000000000000006fffffffffffffffffffffffffffffffff1660248301526044820190565b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156109c75761098d575080f35b7f94c24ed7000000000000000000000000000000000000000000000000000000008352600452602482fd5b63ffffffff1615610ffc57740100000000000000000000000000000000000000007fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff839416178255803b15610ff9578160405180927f94c7d7ee0000000000000000000000000000000000000000000000000000000082523360048301526040602483015236604483015236836064840137826064368401015281836064827fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f36011681010301925af180156109c757610fe4575b50547fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff168155808280610d16565b81610fee916113b9565b610134578082610fb6565b50fd5b6024827f068ca9d800000000000000000000000000000000000000000000000000000000815233600452fd5b505081516020518060201c150290610d10565b823461013457807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013457602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b82346112ba575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126112ba576110e1611440565b64ffffffffff602082015116804211156112be57506110fe611332565b5f546060820180516040808501805182519384526fffffffffffffffffffffffffffffffff166020840152929360a81c67ffffffffffffffff16917f1e4d8f6c89cf595bb1e49aee45b3e1ee24f849cbec74561b8d58855f89400b9c9190a26fffffffffffffffffffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169251915116823b156112ba576040517fb19d632b00000000000000000000000000000000000000000000000000000000815260048101929092526fffffffffffffffffffffffffffffffff166024820152905f908290604490829084905af180156112af57611299575b50516040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f00000000000000000000000000000000000000000000000000000000000000006fffffffffffffffffffffffffffffffff1660248201526020818060448101610e6a565b6112a69192505f906113b9565b5f90602061120f565b6040513d5f823e3d90fd5b5f80fd5b7ffb814281000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346112ba5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126112ba576020906004355f526005825260ff60405f20541615158152f35b5f6001555f6002555f6003556004545f6004558061134d5750565b60045f5260205f205f5b82811061136357505050565b5f82820155600101611357565b60a0810190811067ffffffffffffffff82111761138c57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761138c57604052565b519081151582036112ba57565b602060045491828152019060045f5260205f20905f5b81811061142a5750505090565b825484526020909301926001928301920161141d565b6060608060405161145081611370565b5f81525f60208201525f60408201525f8382015201526040519061147382611370565b64ffffffffff60015473ffffffffffffffffffffffffffffffffffffffff8116845260a01c1660208301526fffffffffffffffffffffffffffffffff60025416604083015260035460608301526040516114d7816114d081611407565b03826113b9565b608083015273ffffffffffffffffffffffffffffffffffffffff825116156114fb57565b7f1d50bc1f000000000000000000000000000000000000000000000000000000005f5260045ffd5b359067ffffffffffffffff821682036112ba57565b35906fffffffffffffffffffffffffffffffff821682036112ba57565b519067ffffffffffffffff821682036112ba5756fea164736f6c6343000825000a60c03461009957601f61077638819003918201601f19168301916001600160401b0383118484101761009d578084926040948552833981010312610099578051906001600160a01b03821682036100995760200151906001600160a01b03821682036100995760805260a0526040516106c490816100b2823960805181818161020a0152610517015260a05181818160f1015261035b0152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffdfe6080806040526004361015610012575f80fd5b5f3560e01c908163172bd6de1461037f57508063481c6a751461031157806376671808146102c6578063b19d632b146100ba5763baa3f7ee14610053575f80fd5b346100b65760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b65773ffffffffffffffffffffffffffffffffffffffff61009f61060e565b165f526002602052602060405f2054604051908152f35b5f80fd5b346100b65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576024356004357f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff16330361029a57805f5560015467ffffffffffffffff811667ffffffffffffffff811461026d577fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000927ffbb1568230462c83801f3a2868f35dd2718b220a666d41173a2e80027eda7c1b9267ffffffffffffffff6001604094011694859116176001558151908152846020820152a2604051907f23b872dd00000000000000000000000000000000000000000000000000000000825233600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b6102599060203d60201161025b575b6102518183610631565b81019061069f565b005b503d610247565b6040513d5f823e3d90fd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f7943541b000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657604067ffffffffffffffff600154165f5482519182526020820152f35b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346100b65760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576103b661060e565b90602435906044359060643567ffffffffffffffff81116100b657366023820112156100b657806004013567ffffffffffffffff81116100b65760248160051b830101923684116100b65760208101905f82527fffffffffffffffffffffffffffffffffffffffff00000000000000000000000073ffffffffffffffffffffffffffffffffffffffff89169860601b16602182015286603582015260358152610460605582610631565b5190209060fa81111580610604575b156105d55750919091926024604051916001835360051b9301905b8282106105a457505050505f540361057557815f52600260205260405f20548082111561054557825f5260026020528160405f2055810390811161026d57604051917fa9059cbb000000000000000000000000000000000000000000000000000000008352600483015260248201526020816044815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b50907fe493f99f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b907f5dffe0fb000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b909192936020851690600182840101526001602084359218830101526020604182209460011c92019092919261048a565b847f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5084811c1561046f565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036100b657565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761067257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b908160209103126100b6575180151581036100b6579056fea164736f6c6343000825000a";
+  const _bytecode = "0x6101403461015457601f6172e638819003918201601f19168301916001600160401b038311848410176101585780849260c094604052833981010312610154578051906001600160a01b03821682036101545761005e6020820161016c565b61006a6040830161016c565b6100766060840161016c565b9161008f60a061008860808701610180565b9501610180565b9460805260a05260c05260e052610100526101205260405161715190816101958239608051818181611c15015281816138650152818161394a0152613d14015260a051818181610c6401528181611145015261397f015260c051818181610b6d01526113df015260e051818181610b920152612a3501526101005181818161087e0152818161160f01528181612067015281816126540152613b920152610120518181816108b301528181611ee80152818161217101528181612c3d01526130910152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b51906001600160401b038216820361015457565b51906001600160801b03821682036101545756fe60a06040526004361015610011575f80fd5b5f5f3560e01c80630400db7214612e7b578063109fda5314612e1c578063190de2f314612cea5780631a5e39d8146129345780631ca42de7146127045780632cf99422146122825780635776db96146121c857806365d2541214611f445780636a58b34414611daf57806370d478d414611b4057806373d5279d14611af057806376e0363e146111695780637dc2cd98146111065780638a20e94414610d7d5780638a73868314610bb95780639e3b34bf14610b2e578063a3d3d7dc146108da578063ad09c7ce14610838578063b29b699314610553578063b36cd94e14610492578063c87d677914610456578063ccfe079e146103235763f44136a114610117575f80fd5b346103205760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103205761014e6130e2565b8160405161015b816134c9565b8181528160208201528160408201528160608201528160808201528160a08201528160c08201528160e082015281610100820152610120015273ffffffffffffffffffffffffffffffffffffffff1681526003602052604090206040516101c1816134c9565b81549173ffffffffffffffffffffffffffffffffffffffff831692838352602083018160a01c64ffffffffff168152604084019160c81c64ffffffffff16825260018301546060850167ffffffffffffffff8216815260808601908260401c6fffffffffffffffffffffffffffffffff16825260a087019260c01c63ffffffff16835260028601549460c08801946fffffffffffffffffffffffffffffffff8716865260e089019660801c87526003880154976101008a01988952600401549861012001988952604051998a525164ffffffffff1660208a01525164ffffffffff1660408901525167ffffffffffffffff166060880152516fffffffffffffffffffffffffffffffff1660808701525163ffffffff1660a0860152516fffffffffffffffffffffffffffffffff1660c0850152516fffffffffffffffffffffffffffffffff1660e0840152516101008301525161012082015261014090f35b80fd5b50346103205760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057604060c09173ffffffffffffffffffffffffffffffffffffffff6103756130e2565b8260a0855161038381613502565b8281528260208201528287820152826060820152826080820152015216815260026020522067ffffffffffffffff6040516103bd81613502565b6fffffffffffffffffffffffffffffffff83548173ffffffffffffffffffffffffffffffffffffffff82169586855285602086019360a01c1683526001810154604086019081528660028301549460a082600360608b0196888a16885260808c019960801c8a520154169801978852604051998a52511660208901525160408801525116606086015251166080840152511660a0820152f35b503461032057807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610320576020600154604051908152f35b50346103205760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610320576040906104cd6130e2565b6104d56131da565b73ffffffffffffffffffffffffffffffffffffffff6104f26131f1565b92168352600560205267ffffffffffffffff84842091165f5260205267ffffffffffffffff835f2091165f5260205264ffffffffff825f20548351925073ffffffffffffffffffffffffffffffffffffffff8116835260a01c166020820152f35b50346103205760c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126103205761058b6130e2565b6105936131b7565b60443567ffffffffffffffff8111610834576105b390369060040161326b565b909160643567ffffffffffffffff8111610830576105d590369060040161326b565b60849391933567ffffffffffffffff811161082c576105f890369060040161321d565b909160a4359067ffffffffffffffff8211610828576106468961062761064e949a9796959a369060040161326b565b969097610640888d8961063987613b00565b8097613d43565b896145fe565b96868a614832565b9588935b8185106106bc5750505050508183111561067457846106713386613b4b565b80f35b7f3c600ebf00000000000000000000000000000000000000000000000000000000855273ffffffffffffffffffffffffffffffffffffffff1660045260245260445250606490fd5b90919293966106cc88878b613e67565b8a52600660205261073d60408b2073ffffffffffffffffffffffffffffffffffffffff6001604051926106fe84613480565b6fffffffffffffffffffffffffffffffff8154168452015416602082015260206107298b8789613443565b01356107368b898761364d565b9089613f8d565b6fffffffffffffffffffffffffffffffff610764606061075e8c888a613443565b01613399565b915116906fffffffffffffffffffffffffffffffff610789604061075e8d898b613443565b91168281029281840414901517156107fb576fffffffffffffffffffffffffffffffff169081156107ce57916107c39160019304906133f8565b970193929190610652565b60248c7f4e487b710000000000000000000000000000000000000000000000000000000081526012600452fd5b60248c7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b8980fd5b8780fd5b8580fd5b8380fd5b503461032057807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057604080516fffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001681526fffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000166020820152f35b50346103205760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610320576109126130e2565b60243567ffffffffffffffff8111610b2a578060040160a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8336030112610834576044359067ffffffffffffffff8211610b2657816004019060a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8436030112610830576109a185613b00565b606485016109b66109b18261329c565b6133b6565b91606486019267ffffffffffffffff806109cf8661329c565b169116146109dc8361329c565b6109e58561329c565b9115610aeb57505073ffffffffffffffffffffffffffffffffffffffff93610a4e8594610a42610a3c610a599686610a4867ffffffffffffffff60016003610a539b01549301541692610a42610a3c85858c6148e4565b9161329c565b90613405565b8b6148e4565b61362c565b9361362c565b169116109182610a9d575b5050610a7557610671903390613b4b565b6004827f84871974000000000000000000000000000000000000000000000000000000008152fd5b6fffffffffffffffffffffffffffffffff9192506044610adb8284610ad4602482610acc87610ae29901613399565b169301613399565b16906133f8565b9301613399565b16145f80610a64565b7ffa2d01ab000000000000000000000000000000000000000000000000000000008b5267ffffffffffffffff90811660045216602452604489fd5b8480fd5b8280fd5b503461032057807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057506040805167ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000811682527f0000000000000000000000000000000000000000000000000000000000000000166020820152f35b50346103205760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057610bf16130e2565b906024359173ffffffffffffffffffffffffffffffffffffffff81169283835282602052604083208184526020526040832090815492600173ffffffffffffffffffffffffffffffffffffffff8516930190815460801c948515610d4d57610c8d67ffffffffffffffff9164ffffffffff7f00000000000000000000000000000000000000000000000000000000000000009160a01c166133d6565b1680421115610d22575082610ca191614498565b610cf257906106719495826fffffffffffffffffffffffffffffffff8594541690557f648dcb29f022c9054daca47ca5c8f4c98b84a80aeea8721ff525bc71a5e175666020604051878152a46137f0565b60448583887f84cd5eda000000000000000000000000000000000000000000000000000000008352600452602452fd5b7f923cb447000000000000000000000000000000000000000000000000000000008752600452602486fd5b604487858a7fe62d2dd5000000000000000000000000000000000000000000000000000000008352600452602452fd5b50346103205760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057610db56130e2565b610dbd6131da565b60443567ffffffffffffffff81116108345780600401918136039360807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8601126108305773ffffffffffffffffffffffffffffffffffffffff16928386526002602052604086209273ffffffffffffffffffffffffffffffffffffffff8454169182156110da5767ffffffffffffffff604051947fb24eaf5900000000000000000000000000000000000000000000000000000000865216968760048601526040602486015260c48501907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdd833591018112156108285783016024600482013591019167ffffffffffffffff82116110d65760608202360383136110d657928a92828896939795608060448901525260e486019096845b8181106110aa5750506020965082610f62879594936064610f50610f9295610f2160248b990185613309565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffbc8a840301858b015261335c565b93604481013560848801520190613309565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffbc8584030160a486015261335c565b03925af190811561109f578591611049575b5060209061103060027ff04a1a85f0630737169910caa1b3f33f7259246535258d65c3f97dfab023c9009401610ff06fffffffffffffffffffffffffffffffff8416825460801c613591565b6fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff0000000000000000000000000000000083549260801b169116179055565b61103c816001546133f8565b600155604051908152a380f35b90506020813d602011611097575b816110646020938361351e565b8101031261109357517ff04a1a85f0630737169910caa1b3f33f7259246535258d65c3f97dfab023c900610fa4565b5f80fd5b3d9150611057565b6040513d87823e3d90fd5b9295979450929550606080826110c2600194886132b1565b0194019101928795928c9497959297610ef5565b8a80fd5b602488877f30cc45f9000000000000000000000000000000000000000000000000000000008252600452fd5b503461032057807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057602060405167ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103205760c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610320576111a16130e2565b60243567ffffffffffffffff8111610b2a576111c190369060040161326b565b90919060643567ffffffffffffffff81168103610b2657608435936fffffffffffffffffffffffffffffffff851685036108305773ffffffffffffffffffffffffffffffffffffffff841686526002602052604086209473ffffffffffffffffffffffffffffffffffffffff8516875260036020526040872073ffffffffffffffffffffffffffffffffffffffff8154161596805467ffffffffffffffff8160a01c169815611aaa5786151580611a9f575b80611a8c575b15611a525767ffffffffffffffff8914611a25577fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff7bffffffffffffffff000000000000000000000000000000000000000060018b0160a01b169116178155600281015460801c60805288936112ee87614500565b966112fc604051988961351e565b8088527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe061132982614500565b018b5b8181106119f5575050908a915b8083106116a7575050506fffffffffffffffffffffffffffffffff600282015416806fffffffffffffffffffffffffffffffff85161015908161167d575b6113818682613591565b9115611635575050916fffffffffffffffffffffffffffffffff9183600284817f947bb33ee53a4715fb3bb1519edaf175bce5bd2c4d275a74fece98fa66ad072699989701541691015564ffffffffff61140567ffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016426133f8565b169361145b8583907fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff7dffffffffff0000000000000000000000000000000000000000000000000083549260c81b169116179055565b8154337fffffffffffffff0000000000000000000000000000000000000000000000000090911678ffffffffff000000000000000000000000000000000000000060a088901b1617178255608080519185167fffffffffffffffffffffffffffffffff000000000000000000000000000000009290911b919091161760028201556001810180547fffffffffffffffff00000000000000000000000000000000000000000000000016604084811b77ffffffffffffffffffffffffffffffff0000000000000000169190911767ffffffffffffffff881617909155805160208082019081529161157f9082906115539082018c6135c3565b037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0810183528261351e565b5190206004820155600360443591015567ffffffffffffffff60405194604435865216602085015216604083015260a4356060830152608082015260c060a0820152806115f673ffffffffffffffffffffffffffffffffffffffff67ffffffffffffffff60013399011696169460c08301906135c3565b0390a46106716fffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001633613c99565b6fffffffffffffffffffffffffffffffff6064928c9282887f1e1d0bb70000000000000000000000000000000000000000000000000000000086521660045260245216604452fd5b9050611689818561355f565b6fffffffffffffffffffffffffffffffff8087169116111590611377565b9091956116b5878385614518565b359073ffffffffffffffffffffffffffffffffffffffff8b168d528c6020528c8260408220915260205260408d20600181015460801c926116f78a8688614518565b3584156119c9575061171f9073ffffffffffffffffffffffffffffffffffffffff8e16614498565b151561172c8a8688614518565b359061199e575073ffffffffffffffffffffffffffffffffffffffff8e9160a08e602461175a8e8a8c614518565b3560405195869384927f21100a740000000000000000000000000000000000000000000000000000000084526004840152165afa9182156119935783908493611911575b50806118f6575b6117b08c888a614518565b3590156118c55750918a8f61188395938f91957fffffffffffffff000000000000000000000000000000000000000000000000006001809a980160c81b1678ffffffffffffffffffffffffffffffffffffffffffffffffff825416179055888a841561188c575b91611839856fffffffffffffffffffffffffffffffff93611872979695614518565b359560405196611848886134e6565b875260208701521660408501526fffffffffffffffffffffffffffffffff86166060850152614528565b5261187d8a8d614528565b50613591565b96019190611339565b9691611839856fffffffffffffffffffffffffffffffff936118b661187298979660805190613591565b9a939596509350955050611817565b90508f9150602492507f69ae09fb000000000000000000000000000000000000000000000000000000008252600452fd5b506fffffffffffffffffffffffffffffffff821615156117a5565b925050915060a0813d821161198b575b8161192e60a0938361351e565b810103126119875761193f816137e3565b91602082015191604081015167ffffffffffffffff8116036119825760600151926fffffffffffffffffffffffffffffffff84168403611982579192915f61179e565b508f80fd5b8e80fd5b3d9150611921565b6040513d85823e3d90fd5b7f8833808d000000000000000000000000000000000000000000000000000000008f5260045260248efd5b8f6024917f2e59a594000000000000000000000000000000000000000000000000000000008252600452fd5b6020908d60405190611a06826134e6565b8082528084830152806040830152606082015282828d0101520161132c565b60248a7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b60448a67ffffffffffffffff888a7f599b6cc200000000000000000000000000000000000000000000000000000000845260045216602452fd5b5067ffffffffffffffff86161515611279565b506040871115611273565b60448a8a73ffffffffffffffffffffffffffffffffffffffff8b7f68413d3300000000000000000000000000000000000000000000000000000000845216600452602452fd5b50346103205760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610320576020611b36611b2d6130e2565b60243590614498565b6040519015158152f35b50346103205760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057600435611b7b6131b7565b90604435916fffffffffffffffffffffffffffffffff831692838103610b265733855284602052604085208386526020526040852064ffffffffff815460a01c16611d7f57611bcc856001546133f8565b6040517f70a0823100000000000000000000000000000000000000000000000000000000815230600482015260208160248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d74578891611d42575b50818110611d145750600190815581547fffffffffffffff000000000000000000000000000000000000000000000000001678ffffffffff00000000000000000000000000000000000000004260a01b161773ffffffffffffffffffffffffffffffffffffffff94909416938417825560809290921b7fffffffffffffffffffffffffffffffff000000000000000000000000000000001685179101556040519283529133907fe3b76de3d3c9492bb9a6ffd64a8c47ad242a4f0fe65e2c5dd4f37bee22d0a1a290602090a480f35b7fa9b07a0c000000000000000000000000000000000000000000000000000000008852600452602452604486fd5b90506020813d602011611d6c575b81611d5d6020938361351e565b8101031261109357515f611c45565b3d9150611d50565b6040513d8a823e3d90fd5b604486857fce5cc95500000000000000000000000000000000000000000000000000000000825233600452602452fd5b50346103205760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057611de76130e2565b90611df06131da565b91611df96131f1565b73ffffffffffffffffffffffffffffffffffffffff82169182845260046020526040842067ffffffffffffffff86165f5260205260ff60405f20541615611f0e57918482611e6073ffffffffffffffffffffffffffffffffffffffff948361067197613714565b9280875260056020526040872067ffffffffffffffff84165f5260205260405f2067ffffffffffffffff83165f526020528660405f20557f48811e051f9621a98db27cace34ccb578bf291296bc1014730f66ae8168cdf0e602067ffffffffffffffff878751169581604051961686521693a451166fffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016906137f0565b60248467ffffffffffffffff877f4bf0129d00000000000000000000000000000000000000000000000000000000835216600452fd5b50346103205760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057611f7c6130e2565b90611f856131da565b611f8e8361368d565b5073ffffffffffffffffffffffffffffffffffffffff8316908183526002602052611fcc8167ffffffffffffffff604086205460a01c168096613714565b9364ffffffffff6020860151168042111561219d575073ffffffffffffffffffffffffffffffffffffffff849561219793604093866106719852600560205267ffffffffffffffff858a2091165f5260205267ffffffffffffffff845f2091165f5260205286835f2055511683819487526002602052828720906120c567ffffffffffffffff835460a01c1692610ff060026120b88c6120b37f0000000000000000000000000000000000000000000000000000000000000000846f7fffffffffffffffffffffffffffffff8260011c169c848b8f9652600360205220015460801c613591565b61355f565b920191825460801c613591565b80885260046020526040882067ffffffffffffffff83165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416179055808852600360205261213a6040892060045f918281558260018201558260028201558260038201550155565b7fe08729632e30bea6572ba1d5f04d8094ed5439243b07a87147906e221f4225b78880a46fffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016906133f8565b906137f0565b7f9de8c5a5000000000000000000000000000000000000000000000000000000008552600452602484fd5b50346103205760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261032057604060809173ffffffffffffffffffffffffffffffffffffffff61221a6130e2565b1681528060205281812060243582526020522064ffffffffff60018254920154916040519273ffffffffffffffffffffffffffffffffffffffff821684526fffffffffffffffffffffffffffffffff81166020850152841c604084015260a01c166060820152f35b50346110935760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112611093576122ba6130e2565b6122c38161368d565b604051916122d0836134c9565b64ffffffffff825473ffffffffffffffffffffffffffffffffffffffff81168552818160a01c16602086015260c81c1690816040850152600183015490606085019067ffffffffffffffff8316825260808601926fffffffffffffffffffffffffffffffff8160401c16845263ffffffff60a088019160c01c16815260028601549460c08801956fffffffffffffffffffffffffffffffff8116875260801c60e089015260046003880154976101008a019889520154610120890152804211156126d957505163ffffffff16806126ae575073ffffffffffffffffffffffffffffffffffffffff168092815f52600260205260405f209481516fffffffffffffffffffffffffffffffff169160028701918254936fffffffffffffffffffffffffffffffff85166124009161355f565b938491516fffffffffffffffffffffffffffffffff169060801c9061242491613591565b9061242e9161355f565b948851905167ffffffffffffffff16600389019067ffffffffffffffff1681547fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000161790556001880155516fffffffffffffffffffffffffffffffff166124d18583906fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff0000000000000000000000000000000083549260801b169116179055565b6fffffffffffffffffffffffffffffffff1681547fffffffffffffffffffffffffffffffff0000000000000000000000000000000016179055815f52600360205260405f206125379060045f918281558260018201558260028201558260038201550155565b6fffffffffffffffffffffffffffffffff169384600154906125589161448b565b6001555460a01c67ffffffffffffffff16918551906040519182528560208301526fffffffffffffffffffffffffffffffff16604082015260607f0c586facf7cdf55a45431657ddd7fd6ae6bb567e6164f2f3c85f2929e5395f0c91a36125be906138c9565b73ffffffffffffffffffffffffffffffffffffffff16915190823b156110935760445f928360405195869485937fb19d632b000000000000000000000000000000000000000000000000000000008552600485015260248401525af180156126a35761267a575b5073ffffffffffffffffffffffffffffffffffffffff6106719151166fffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016906137f0565b6126879192505f9061351e565b5f9073ffffffffffffffffffffffffffffffffffffffff612625565b6040513d5f823e3d90fd5b7f01acbd41000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7ffb814281000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346110935760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110935761273b6130e2565b6127436131b7565b9060443567ffffffffffffffff81116110935761276490369060040161321d565b606492919235916084359167ffffffffffffffff83116110935760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc84360301126110935773ffffffffffffffffffffffffffffffffffffffff9260206127f086846127df81612837978c6127d98b613b00565b8b613d43565b6127ea828c89613e67565b99613443565b0135865f52600660205260405f20918560016040519461280f86613480565b6fffffffffffffffffffffffffffffffff815416865201541660208401526004019088613f8d565b935f52600660205260405f206fffffffffffffffffffffffffffffffff80865116167fffffffffffffffffffffffffffffffff0000000000000000000000000000000082541617815582600181602088015116920191167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790551690815f5260026020526fffffffffffffffffffffffffffffffff67ffffffffffffffff60405f205460a01c169351169073ffffffffffffffffffffffffffffffffffffffff60405195168552602085015260408401527fdb43d97010c9392d73cfc64a2aff959a541394f6be94720421b9bd67cb53d9eb60603394a4005b346110935760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110935761296b6130e2565b6129736131da565b9061297d8161368d565b9064ffffffffff825460a01c1690814211612cbe5773ffffffffffffffffffffffffffffffffffffffff60018401916129cf67ffffffffffffffff8454169667ffffffffffffffff8116978810613405565b1691825f52600260205267ffffffffffffffff60405f205460a01c1693835f52600560205260405f2067ffffffffffffffff86165f5260205260405f20865f5260205260405f209273ffffffffffffffffffffffffffffffffffffffff845416612c92577f00000000000000000000000000000000000000000000000000000000000000009064ffffffffff612a6f67ffffffffffffffff8416426133f8565b1694612ac08682907fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff78ffffffffff000000000000000000000000000000000000000083549260a01b169116179055565b73ffffffffffffffffffffffffffffffffffffffff33167fffffffffffffffffffffffff000000000000000000000000000000000000000082541617905563ffffffff815460c01c169063ffffffff8214612c65576001612b6892017fffffffff00000000ffffffffffffffffffffffffffffffffffffffffffffffff7bffffffff00000000000000000000000000000000000000000000000083549260c01b169116179055565b60011b916801fffffffffffffffe67fffffffffffffffe841693168303612c655764ffffffffff612b9d8194612beb936133d6565b83547fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff16911660c81b7dffffffffff0000000000000000000000000000000000000000000000000016178255565b5460c81c1690604051948552602085015260408401527f9a56dad388aceb24cadbe772cd15f1c9cfbdd01c82befa3687d8c1faf5be04cb60603394a4612c636fffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001633613c99565b005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b867fe70771d0000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507f94c24ed7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b3461109357612cf836613126565b612d0182613b00565b60016003820154910154612d2167ffffffffffffffff82168093856148e4565b92612d336060820194610a428661329c565b67ffffffffffffffff612d458561329c565b16159283612df4575b67ffffffffffffffff612d646109b1869761329c565b1614612da6575b50505015612d7e57612c63903390613b4b565b7f84871974000000000000000000000000000000000000000000000000000000005f5260045ffd5b919250908215612dbb575b5050828080612d6b565b6fffffffffffffffffffffffffffffffff9192508082610ad4602082610acc6040612de69701613399565b9160401c1614158280612db1565b92506fffffffffffffffffffffffffffffffff612e1360408301613399565b16151592612d4e565b346110935760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261109357602073ffffffffffffffffffffffffffffffffffffffff612e72612e6d6130e2565b6138c9565b16604051908152f35b3461109357612e8936613126565b612e928261368d565b73ffffffffffffffffffffffffffffffffffffffff8316805f52600260205267ffffffffffffffff60405f205460a01c169064ffffffffff6020612ee4606087019785612ede8a61329c565b91613714565b0151168042116130b757506003830154612f1b612f12600186019267ffffffffffffffff84541690886148e4565b610a428861329c565b815f52600560205260405f2067ffffffffffffffff84165f5260205260405f2067ffffffffffffffff612f4d8861329c565b165f526020525f604081205563ffffffff815460c01c16948515612c6557612c639661307961306867ffffffffffffffff936130287fbee3929fd9774b71510f933997c5bbebde88593a096016b781715a3d672737a9967fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff9c017fffffffff00000000ffffffffffffffffffffffffffffffffffffffffffffffff7bffffffff00000000000000000000000000000000000000000000000083549260c01b169116179055565b846130586130358661329c565b956040519788971687526040602088015261305360408801856132b1565b613208565b1660a08501526080810190613309565b60a060c085015260e084019161335c565b0390a354166fffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016906137f0565b7f6160079a000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361109357565b359073ffffffffffffffffffffffffffffffffffffffff8216820361109357565b9060407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8301126110935760043573ffffffffffffffffffffffffffffffffffffffff8116810361109357916024359067ffffffffffffffff8211611093577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8260a0920301126110935760040190565b6024359073ffffffffffffffffffffffffffffffffffffffff8216820361109357565b6024359067ffffffffffffffff8216820361109357565b6044359067ffffffffffffffff8216820361109357565b359067ffffffffffffffff8216820361109357565b9181601f840112156110935782359167ffffffffffffffff8311611093576020808501948460071b01011161109357565b35906fffffffffffffffffffffffffffffffff8216820361109357565b9181601f840112156110935782359167ffffffffffffffff8311611093576020808501948460051b01011161109357565b3567ffffffffffffffff811681036110935790565b6fffffffffffffffffffffffffffffffff6133036040809373ffffffffffffffffffffffffffffffffffffffff6132e782613105565b168652836132f76020830161324e565b1660208701520161324e565b16910152565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe18236030181121561109357016020813591019167ffffffffffffffff8211611093578160051b3603831361109357565b90918281527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff83116110935760209260051b809284830137010190565b356fffffffffffffffffffffffffffffffff811681036110935790565b67ffffffffffffffff60019116019067ffffffffffffffff8211612c6557565b9067ffffffffffffffff8091169116019067ffffffffffffffff8211612c6557565b91908201809211612c6557565b1561340d5750565b67ffffffffffffffff907fe6147a1e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b91908110156134535760071b0190565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b6040810190811067ffffffffffffffff82111761349c57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b610140810190811067ffffffffffffffff82111761349c57604052565b6080810190811067ffffffffffffffff82111761349c57604052565b60c0810190811067ffffffffffffffff82111761349c57604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761349c57604052565b906fffffffffffffffffffffffffffffffff809116911603906fffffffffffffffffffffffffffffffff8211612c6557565b906fffffffffffffffffffffffffffffffff809116911601906fffffffffffffffffffffffffffffffff8211612c6557565b90602080835192838152019201905f5b8181106135e05750505090565b909192602060806001926fffffffffffffffffffffffffffffffff60608851805184528581015186850152826040820151166040850152015116606082015201940191019190916135d3565b3573ffffffffffffffffffffffffffffffffffffffff811681036110935790565b91908110156134535760051b810135907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc181360301821215611093570190565b73ffffffffffffffffffffffffffffffffffffffff1690815f52600360205260405f209173ffffffffffffffffffffffffffffffffffffffff835416156136d15750565b7fbb5b6659000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6040519061370982613480565b5f6020838281520152565b73ffffffffffffffffffffffffffffffffffffffff909392936137356136fc565b50165f52600560205267ffffffffffffffff60405f2091165f5260205260405f2067ffffffffffffffff83165f5260205260405f20916040519261377884613480565b549264ffffffffff73ffffffffffffffffffffffffffffffffffffffff85169485835260a01c16602082015292156137ad5750565b67ffffffffffffffff907fc27ca5fb000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b5190811515820361109357565b906137fd8160015461448b565b60015573ffffffffffffffffffffffffffffffffffffffff604051927fa9059cbb00000000000000000000000000000000000000000000000000000000845216600483015260248201526020816044815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156126a3576138945750565b6020813d6020116138c1575b816138ad6020938361351e565b81010312611093576138be906137e3565b50565b3d91506138a0565b73ffffffffffffffffffffffffffffffffffffffff1690815f52600260205260405f209173ffffffffffffffffffffffffffffffffffffffff83541680613afb5750604051926125d98085019480861067ffffffffffffffff87111761349c578391614b6c823960608173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169788815230602082015267ffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001660408201520301905ff59384156126a35760205f9173ffffffffffffffffffffffffffffffffffffffff87169373ffffffffffffffffffffffffffffffffffffffff85167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790556044604051809481937f095ea7b30000000000000000000000000000000000000000000000000000000083528760048401527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff60248401525af180156126a357613a9d575b5060207f6ff90ebae8a5a0cefd35be2b428f3fad62cd8ea5d6f12fd1f996dee6d50c563891604051908152a2565b6020813d602011613af3575b81613ab66020938361351e565b81010312611093577f6ff90ebae8a5a0cefd35be2b428f3fad62cd8ea5d6f12fd1f996dee6d50c563891613aeb6020926137e3565b509150613a6f565b3d9150613aa9565b925050565b613b099061368d565b9064ffffffffff825460c81c16804211613b205750565b7f94c24ed7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b613c979173ffffffffffffffffffffffffffffffffffffffff6120b39216805f52600260205260405f20613be167ffffffffffffffff825460a01c1691610ff060026120b87f00000000000000000000000000000000000000000000000000000000000000006f7fffffffffffffffffffffffffffffff8160011c16998a91895f5260036020528460405f20015460801c613591565b815f52600460205260405f2067ffffffffffffffff82165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00825416179055815f526003602052613c5660405f2060045f918281558260018201558260028201558260038201550155565b73ffffffffffffffffffffffffffffffffffffffff8316917fe08729632e30bea6572ba1d5f04d8094ed5439243b07a87147906e221f4225b75f80a46137f0565b565b90613ca6816001546133f8565b60015573ffffffffffffffffffffffffffffffffffffffff604051927f23b872dd00000000000000000000000000000000000000000000000000000000845216600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156126a3576138945750565b93929160405160208101918460408301602085525260608201905f5b868110613e0157505090613d9d8160049493037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0810183528261351e565b519020910154149182613df7575b505015613db55750565b73ffffffffffffffffffffffffffffffffffffffff907ffccceb3f000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b1490505f80613dab565b909160808060019285358152602086013560208201526fffffffffffffffffffffffffffffffff613e346040880161324e565b1660408201526fffffffffffffffffffffffffffffffff613e576060880161324e565b1660608201520193019101613d5f565b73ffffffffffffffffffffffffffffffffffffffff1691825f52600260205273ffffffffffffffffffffffffffffffffffffffff67ffffffffffffffff60405f205460a01c16926040519360208501953387526040860152606085015216608083015260a082015260a08152613ede60c08261351e565b51902090565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215611093570180359067ffffffffffffffff8211611093576020019161014082023603831361109357565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215611093570180359067ffffffffffffffff821161109357602001918160051b3603831361109357565b613f956136fc565b50613fa08380613ee4565b92602085019150613fb18286613f39565b905084613fbe8488613f39565b9290500361445c57505f5b848110613fd95750505050505090565b613fe38680613ee4565b82101561345357610140820201803603906101408212611093576101206040519261400d84613480565b12611093576040519061012082019082821067ffffffffffffffff83111761349c576101209160405261403f81613105565b835261404d60208201613105565b602084015261405e60408201613105565b604084015261406f60608201613105565b606084015261408060808201613208565b608084015261409160a08201613208565b60a08401526140a260c08201613208565b60c08401526140b360e0820161324e565b60e08401526101008101356101008401528284520135602083015273ffffffffffffffffffffffffffffffffffffffff861673ffffffffffffffffffffffffffffffffffffffff825116149081614421575b816143e2575b816141b0575b501561416a579073ffffffffffffffffffffffffffffffffffffffff6060836fffffffffffffffffffffffffffffffff6141588c828060e060019a51015116915116613591565b168b5251015116602089015201613fc9565b5073ffffffffffffffffffffffffffffffffffffffff847fff968a9e000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b6142b89150604051610100602082019273ffffffffffffffffffffffffffffffffffffffff815116845273ffffffffffffffffffffffffffffffffffffffff602082015116604084015273ffffffffffffffffffffffffffffffffffffffff604082015116606084015273ffffffffffffffffffffffffffffffffffffffff606082015116608084015267ffffffffffffffff60808201511660a084015267ffffffffffffffff60a08201511660c084015267ffffffffffffffff60c08201511660e08401526fffffffffffffffffffffffffffffffff60e08201511682840152015161012082015261012081526142aa6101408261351e565b519020602083015190614b0c565b6142cc836142c6878b613f39565b9061364d565b60208101906142db8282613f39565b9160018316159150816143d6575b816143c6575b803591156143975791879493915f935b828510614312575050505050145f614111565b9193955091936143228583613f39565b919060018801808911612c65576143719361433c92614518565b35600180868a821c1c16145f14614389579061435791614b52565b61436b876143658886613f39565b90614518565b35614b0c565b9460028101809111612c6557929091889594926142ff565b61439291614b52565b614357565b507f0fd05268000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b809150358260011c1c15906142ef565b608083111591506142e9565b905073ffffffffffffffffffffffffffffffffffffffff60208201511673ffffffffffffffffffffffffffffffffffffffff60208b015116109061410b565b905073ffffffffffffffffffffffffffffffffffffffff861673ffffffffffffffffffffffffffffffffffffffff6040830151161490614105565b847f4601675b000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b91908203918211612c6557565b73ffffffffffffffffffffffffffffffffffffffff1690815f525f60205260405f20905f5260205260405f205460c81c80151591826144d657505090565b9091505f52600460205267ffffffffffffffff60405f2091165f5260205260ff60405f2054161590565b67ffffffffffffffff811161349c5760051b60200190565b91908110156134535760051b0190565b80518210156134535760209160051b010190565b156145445750565b73ffffffffffffffffffffffffffffffffffffffff907fc16833fc000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b9015613453578035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6181360301821215611093570190565b9060011015613453576020810135907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6181360301821215611093570190565b90919367ffffffffffffffff6001850154169060018614838115614827575b6146299197969761453c565b60035f960154927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6185360301965b86811015614694578060051b86013590888212156110935761468e6001928801610a426060614687898b856148e4565b920161329c565b01614657565b509392509450926146a58183614586565b916002820361476f576146fa94506146c26109b16060850161329c565b67ffffffffffffffff806146e160606146db87876145bf565b0161329c565b169116149283614742575b50826146fe575b505061453c565b5f90565b73ffffffffffffffffffffffffffffffffffffffff925061472291610a4e916145bf565b1673ffffffffffffffffffffffffffffffffffffffff8216105f806146f3565b61474d91935061362c565b73ffffffffffffffffffffffffffffffffffffffff808516911610915f6146ec565b50509173ffffffffffffffffffffffffffffffffffffffff6147908461362c565b838216911681146148035790839173ffffffffffffffffffffffffffffffffffffffff6147bf6146fa9661362c565b1611156147e357506147dc606067ffffffffffffffff920161329c565b161561453c565b906147fc6109b1606067ffffffffffffffff930161329c565b161461453c565b50505061482360206fffffffffffffffffffffffffffffffff9201613399565b1690565b60028814915061461d565b9083156148dc576fffffffffffffffffffffffffffffffff93614823936148d761075e9373ffffffffffffffffffffffffffffffffffffffff602096165f52600286526148aa60405f20610a42606061468761488e8989614586565b9367ffffffffffffffff600360018301549201541690856148e4565b6148b7610a4e8585614586565b73ffffffffffffffffffffffffffffffffffffffff80831691161461453c565b614586565b505050505f90565b67ffffffffffffffff91926060820190836148fe8361329c565b91169384911610156148dc5761491c67ffffffffffffffff9161329c565b16915f925f91905b60018211614a90575050608082019061493d8284613f39565b919050036148dc576149ec906149528361362c565b61495e60208501613399565b7fffffffffffffffffffffffffffffffff0000000000000000000000000000000061498b60408701613399565b81604051937fffffffffffffffffffffffffffffffffffffffff00000000000000000000000060208601965f885260601b16602186015260801b16603584015260801b166045820152603581526149e360558261351e565b51902092613f39565b909160fa82111580614a86575b15614a565791909192604051906001825360051b9260051b820191905b828210614a2557505050501490565b909192936020851690600182840101526001602084359218830101526020604182209460011c920190929192614a16565b50827f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5083821c156149f9565b60018116600181148015614af9575b614abd575b50614ab79060011c918060011c9061448b565b90614924565b909483917fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8314612c65576001614ab79301941b179490614aa4565b5060018201808311612c65578311614a9f565b906040519060208201927f020000000000000000000000000000000000000000000000000000000000000084526021830152604182015260418152613ede60618261351e565b604191604051916001835360018301526021820152209056fe6101c080604052346101e3576060816125d9803803809161002082856101e7565b8339810103126101e3578051906001600160a01b03821682036101e3576020810151906001600160a01b03821682036101e35760400151916001600160401b03831683036101e3576040516100766040826101e7565b600a815260208101906914185e5bdd5d141bdbdb60b21b82526040519161009e6040846101e7565b600183526020830191603160f81b83526100b78161021e565b610120526100c48461021e565b61014052519020918260e05251902080610100524660a0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a0815261012d60c0826101e7565b5190206080523060c05261016052610180526101a05260405161234f908161028a823960805181611ecb015260a05181611f88015260c05181611e9c015260e05181611f1a01526101005181611f4001526101205181610d0801526101405181610d3101526101605181818161053f0152818161089d01528181610c8c015281816110b901526119c201526101805181818161078201528181610b14015261122601526101a0518181816107e80152610ea50152f35b5f80fd5b601f909101601f19168101906001600160401b0382119082101761020a57604052565b634e487b7160e01b5f52604160045260245ffd5b601f81511161024957602081519101516020821061023a571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe60c06040526004361015610011575f80fd5b5f3560e01c80633d4761cf1461124a578063481c6a75146111dc5780635cc2e37e146110e75780635f0637de14610fa35780636762756d14610f155780637667180814610ec95780637dc2cd9814610e675780637ecebe0014610e0457806384b0196e14610cd2578063b19d632b14610ad9578063b24eaf59146106e3578063b863cedd14610492578063baa3f7ee1461042f578063f726b54f146101365763fadb4768146100be575f80fd5b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257604067ffffffffffffffff610100611316565b16805f526005602052815f2054905f52600560205267ffffffffffffffff6001835f2001541682519182526020820152f35b5f80fd5b34610132577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016101208112610132576060136101325760843567ffffffffffffffff81116101325761018e90369060040161132d565b6101966112f3565b9160c43567ffffffffffffffff8111610132576101b790369060040161135e565b929060e4359067ffffffffffffffff8216820361013257610104359267ffffffffffffffff841161013257601f610261887fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0936020988a60a49861023473ffffffffffffffffffffffffffffffffffffffff9b369060040161135e565b918a8d61023f6114db565b1633036103c7575b505050505061025983803b1515611769565b60643561188e565b968061026b6114db565b94604051998a9889977f88a7ca5c0000000000000000000000000000000000000000000000000000000089523360048a0152166024880152604487015260806064870152816084870152868601375f858286010152011681010301815f73ffffffffffffffffffffffffffffffffffffffff87165af19081156103bc575f9161033f575b61033d837f88a7ca5c000000000000000000000000000000000000000000000000000000007fffffffff00000000000000000000000000000000000000000000000000000000851614611769565b005b90506020813d6020116103b4575b8161035a60209383611418565b810103126101325751907fffffffff000000000000000000000000000000000000000000000000000000008216820361013257907f88a7ca5c000000000000000000000000000000000000000000000000000000006102ef565b3d915061034d565b6040513d5f823e3d90fd5b8161041891610425966103d86114db565b918b6104126103e56114db565b73ffffffffffffffffffffffffffffffffffffffff165f52600260205260405f2080549060018201905590565b93611537565b6104206114db565b6117f4565b8a8d80808a610247565b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325773ffffffffffffffffffffffffffffffffffffffff61047b6112ad565b165f526006602052602060405f2054604051908152f35b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325760043567ffffffffffffffff81116101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8260040192360301126101325761051a61050f82611c18565b60035480911461167b565b61052481806116ae565b90505f9173ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016925b82811061056a57005b61057e8161057884806116ae565b90611702565b9073ffffffffffffffffffffffffffffffffffffffff61059d836114fe565b165f52600660205260405f20546020830192816fffffffffffffffffffffffffffffffff6105ca8661173f565b1611156106d857926106396020926fffffffffffffffffffffffffffffffff61063361062d61068d98836105fd8861173f565b1673ffffffffffffffffffffffffffffffffffffffff61061c836114fe565b165f526006895260405f20556114fe565b9461173f565b1661175c565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015292839081906044820190565b03815f895af19182156103bc576001926106aa575b505b01610561565b6106ca9060203d81116106d1575b6106c28183611418565b81019061151f565b50856106a2565b503d6106b8565b5050600191506106a4565b346101325760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325761071a611316565b60243567ffffffffffffffff81116101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8260040192360301126101325767ffffffffffffffff5f926107a93373ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163314611631565b16805f52600560205260405f2067ffffffffffffffff6001604051926107ce846113cf565b80548452015416602082019080825267ffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016019067ffffffffffffffff8211610a53575167ffffffffffffffff16151580610ac6575b15610a8c57506108499061083f84611c18565b905180911461167b565b61085382806116ae565b9190505f925b828410610909576040517fa9059cbb00000000000000000000000000000000000000000000000000000000815233600482015260248101869052856020826044815f7f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff165af19182156103bc576020926108ec575b50604051908152f35b61090290833d85116106d1576106c28183611418565b50826108e3565b9091929361091b8561057884806116ae565b9473ffffffffffffffffffffffffffffffffffffffff61093a876114fe565b165f52600660205260405f2054916020870190836fffffffffffffffffffffffffffffffff6109688461173f565b161115610a80576fffffffffffffffffffffffffffffffff6109898361173f565b1673ffffffffffffffffffffffffffffffffffffffff6109a88a6114fe565b165f52600660205260405f20556109d3846fffffffffffffffffffffffffffffffff6106338561173f565b8101809111610a53577ffcf72df38324eccc30c55d4aac53cc31eff4ae89865030a106e941cc3800955a602073ffffffffffffffffffffffffffffffffffffffff610a3f6001976fffffffffffffffffffffffffffffffff610633610a398d989f6114fe565b9861173f565b946040519586521693a35b01929190610859565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b96505060019150610a4a565b67ffffffffffffffff90837f3e81341d000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b5067ffffffffffffffff8116421161082c565b346101325760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602435600435610b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff168114611631565b60045467ffffffffffffffff811667ffffffffffffffff8114610a53577fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000927ffbb1568230462c83801f3a2868f35dd2718b220a666d41173a2e80027eda7c1b9267ffffffffffffffff600160409401169485911617600455806003558151610bd8816113cf565b81815267ffffffffffffffff600160208301928242168452875f526005602052855f2090518155019151167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790558151908152846020820152a2604051907f23b872dd00000000000000000000000000000000000000000000000000000000825233600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc57610cba57005b61033d9060203d6020116106d1576106c28183611418565b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610da8610d2c7f0000000000000000000000000000000000000000000000000000000000000000612143565b610d557f0000000000000000000000000000000000000000000000000000000000000000612143565b6020610db660405192610d688385611418565b5f84525f3681376040519586957f0f00000000000000000000000000000000000000000000000000000000000000875260e08588015260e087019061138c565b90858203604087015261138c565b4660608501523060808501525f60a085015283810360c08501528180845192838152019301915f5b828110610ded57505050500390f35b835185528695509381019392810192600101610dde565b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325773ffffffffffffffffffffffffffffffffffffffff610e506112ad565b165f526002602052602060405f2054604051908152f35b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602060405167ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257604067ffffffffffffffff6004541660035482519182526020820152f35b346101325760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610f4c6112ad565b610f546112d0565b60443567ffffffffffffffff811161013257610f7490369060040161135e565b90926084359167ffffffffffffffff8316830361013257602094610f9b9460643593611537565b604051908152f35b346101325760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610fda6112ad565b602435906fffffffffffffffffffffffffffffffff8216820361013257604435906fffffffffffffffffffffffffffffffff821682036101325760843567ffffffffffffffff81116101325761109f9360209361103e61104b93369060040161132d565b9290916064359186611a0c565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015291829081906044820190565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc57610cba57005b34610132577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016101008112610132576060136101325760843567ffffffffffffffff81116101325761113f90369060040161132d565b6111476112f3565b9060c4359267ffffffffffffffff841684036101325760e4359367ffffffffffffffff85116101325761118161033d95369060040161135e565b9073ffffffffffffffffffffffffffffffffffffffff61119f6114db565b1633036111b2575b50505060643561188e565b826104186111d4946111c26114db565b896111ce6103e56114db565b91611459565b8480806111a7565b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610132576112816112ad565b6112896112d0565b60643567ffffffffffffffff8116810361013257602092610f9b9260443591611459565b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b6024359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b60a4359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b6004359067ffffffffffffffff8216820361013257565b9181601f840112156101325782359167ffffffffffffffff8311610132576020808501948460051b01011161013257565b9181601f840112156101325782359167ffffffffffffffff8311610132576020838186019501011161013257565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b6040810190811067ffffffffffffffff8211176113eb57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff8211176113eb57604052565b916114d89367ffffffffffffffff9173ffffffffffffffffffffffffffffffffffffffff604051948160208701977f7d6242247718a05482a08c1cd53a6670e3ffe4164153676b2694bff19b41922e895216604087015216606085015260808401521660a082015260a081526114d060c082611418565b5190206117b3565b90565b60043573ffffffffffffffffffffffffffffffffffffffff811681036101325790565b3573ffffffffffffffffffffffffffffffffffffffff811681036101325790565b90816020910312610132575180151581036101325790565b939490929467ffffffffffffffff86116113eb57604051611580601f88017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200182611418565b86815260208101903688860111610132575f6020896114d89a67ffffffffffffffff9886378301015251902073ffffffffffffffffffffffffffffffffffffffff604051958160208801987fe8d1340dd09467edf94ff6c9a4aa20b2e585a345f220cbd0235a6b2c4dca6d278a52166040880152166060860152608085015260a08401521660c082015260c081526114d060e082611418565b67ffffffffffffffff81116113eb5760051b60200190565b156116395750565b73ffffffffffffffffffffffffffffffffffffffff907f7943541b000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b156116835750565b7f67caae2c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215610132570180359067ffffffffffffffff82116101325760200191606082023603831361013257565b9190811015611712576060020190565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b356fffffffffffffffffffffffffffffffff811681036101325790565b91908203918211610a5357565b156117715750565b73ffffffffffffffffffffffffffffffffffffffff907f619a1ebc000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b6042906117be611e85565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201522090565b929094939167ffffffffffffffff1694854211611862578361181894959650611fae565b156118205750565b73ffffffffffffffffffffffffffffffffffffffff907fda5e84ed000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b857f0e217964000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91939273ffffffffffffffffffffffffffffffffffffffff8116906118b68130841415611769565b6004359173ffffffffffffffffffffffffffffffffffffffff83169687840361013257602435906fffffffffffffffffffffffffffffffff8216820361013257604435956fffffffffffffffffffffffffffffffff87168703610132576119a8976020976119249488611a0c565b968793507f11085ac6287d16a09857911d579ed7c2042d5089457db60264c7d6c3f29a922685604051868152a360405193849283927fa9059cbb000000000000000000000000000000000000000000000000000000008452600484016020909392919373ffffffffffffffffffffffffffffffffffffffff60408201951681520152565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc576119f15750565b611a099060203d6020116106d1576106c28183611418565b50565b9391611a1d909695919687866120c8565b60fa82111580611b99575b15611b695791909192604051906001825360051b9260051b820191905b828210611b38575050505060035403611ae05773ffffffffffffffffffffffffffffffffffffffff1691825f5260066020526fffffffffffffffffffffffffffffffff60405f205491169281841115611ab057926114d892935f5260066020528060405f205561175c565b83907fe493f99f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b8273ffffffffffffffffffffffffffffffffffffffff6fffffffffffffffffffffffffffffffff927f5dffe0fb000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b909192936020851690600182840101526001602084359218830101526020604182209460011c920190929192611a45565b50827f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5083821c15611a28565b8051156117125760200190565b80518210156117125760209160051b010190565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215610132570180359067ffffffffffffffff821161013257602001918160051b3603831361013257565b611c2281806116ae565b919050611c2e82611619565b91611c3c6040519384611418565b8083527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0611c6982611619565b013660208501375f5b818110611e38575050611c886020820182611bc4565b611c9d60408493940135926060810190611bc4565b93611ca783611619565b92611cb56040519485611418565b808452602084019060051b82019136831161013257979697905b828210611e2857505050611cef8484611cea818a5187612205565b61219a565b8091865160051b60805283905b60018211611d26575050918391611d1d93611d2296979560051b011461219a565b611ba3565b5190565b9260a0959195525f9560405196600188535f5b8081608051831015611e0157918b9493918b936020838b01015191602080858a0101519401978d60208560051b169060018601108117611d93575b505050506020935060011c83838a01015282828d010152019091611d39565b90919293959694600182602181890301970101528b604084600189019201015114906080518a1090151616600114611deb57505050906020929160a0513590528260a0510160a0525b60418b20908b935f8e81611d74565b0160409081015190925201935060209190611ddc565b505050939195611e1f9198975060a051946080528060011c9061175c565b90969596611cfc565b8135815260209182019101611ccf565b80611e74611e4c60019361057887806116ae565b611e55816114fe565b90611e6e6040611e676020840161173f565b920161173f565b916120c8565b611e7e8287611bb0565b5201611c72565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480611f85575b15611eed577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a08152611f7f60c082611418565b51902090565b507f00000000000000000000000000000000000000000000000000000000000000004614611ec4565b929190833b6120255790611fc292916121d1565b506004811015611ff857159182611fd857505090565b73ffffffffffffffffffffffffffffffffffffffff919250811691161490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b60647fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f855f9660209896604051967f1626ba7e0000000000000000000000000000000000000000000000000000000088526004880152604060248801528160448801528587013786848287010152011601915afa7f1626ba7e000000000000000000000000000000000000000000000000000000005f5114601f3d11161690565b917fffffffffffffffffffffffffffffffff000000000000000000000000000000009081604051937fffffffffffffffffffffffffffffffffffffffff00000000000000000000000060208601965f885260601b16602186015260801b16603584015260801b16604582015260358152611f7f605582611418565b60ff811690601f8211612172576040519161215f604084611418565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b156121a3575050565b7faedc9656000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b90604183036121fb576121f49250602081013591604082359201355f1a906122b3565b9192909190565b50505f9160029190565b909182159081156122a7575b8115612268575b506122625761222681611ba3565b51906001915b83831061223c5750505050600190565b6122468383611bb0565b518091101561225a5760019092019161222c565b505050505f90565b50505f90565b90507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8301838111610a535761229e9083611bb0565b5110155f612218565b82518414159150612211565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411612337579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa156103bc575f5173ffffffffffffffffffffffffffffffffffffffff81161561232d57905f905f90565b505f906001905f90565b5050505f916003919056fea164736f6c6343000825000aa164736f6c6343000825000a";
 
   
       type PayoutRollerConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -468,11 +1967,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, token: AddressLike, analytics: AddressLike, window: BigNumberish, bond: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, token, analytics, window, bond, overrides || {});
+    override getDeployTransaction(token: AddressLike, period: BigNumberish, window: BigNumberish, answerTime: BigNumberish, bond: BigNumberish, deposit: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(token, period, window, answerTime, bond, deposit, overrides || {});
     };
-    override deploy(authority: AddressLike, token: AddressLike, analytics: AddressLike, window: BigNumberish, bond: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, token, analytics, window, bond, overrides || {}) as Promise<PayoutRoller & {
+    override deploy(token: AddressLike, period: BigNumberish, window: BigNumberish, answerTime: BigNumberish, bond: BigNumberish, deposit: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(token, period, window, answerTime, bond, deposit, overrides || {}) as Promise<PayoutRoller & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

@@ -5,3 +5,4 @@
 export { IPayoutPool__factory } from './IPayoutPool__factory.js';
 export { IRewardSink__factory } from './IRewardSink__factory.js';
 export { PayoutPool__factory } from './PayoutPool__factory.js';
+export { RewardSink__factory } from './RewardSink__factory.js';

@@ -66,8 +66,10 @@ getContractFactory(name: 'Provenance', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RsaVerifier__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
+getContractFactory(name: 'IPayoutPoolFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPoolFactory__factory>
 getContractFactory(name: 'IRewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRewardSink__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
+getContractFactory(name: 'PayoutPoolFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPoolFactory__factory>
 getContractFactory(name: 'RewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RewardSink__factory>
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
@@ -126,8 +128,10 @@ getContractAt(name: 'Provenance', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'RsaVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RsaVerifier>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
+getContractAt(name: 'IPayoutPoolFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPoolFactory>
 getContractAt(name: 'IRewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRewardSink>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
+getContractAt(name: 'PayoutPoolFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPoolFactory>
 getContractAt(name: 'RewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RewardSink>
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
@@ -186,8 +190,10 @@ deployContract(name: 'Provenance', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'RsaVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IPayoutPoolFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPoolFactory>
 deployContract(name: 'IRewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'PayoutPoolFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPoolFactory>
 deployContract(name: 'RewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
@@ -246,8 +252,10 @@ deployContract(name: 'Provenance', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'RsaVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RsaVerifier>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IPayoutPoolFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPoolFactory>
 deployContract(name: 'IRewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'PayoutPoolFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPoolFactory>
 deployContract(name: 'RewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 

@@ -85,14 +85,7 @@ export async function finish(
   const tree = new PlainResultTree(shares);
   const result = { id: id(name), root: tree.root, weights: weightsOf(shares), reward, tree };
   await source.getFunction("setResult")(result.id, isFinal, tree.root, changes.weight ?? tree.weight);
-  await source.getFunction("hand")(
-    stage.token,
-    stage.sinks[sink],
-    result.id,
-    stage.company.address,
-    reward,
-    reward,
-  );
+  await source.getFunction("hand")(stage.token, stage.sinks[sink], result.id, stage.company.address, reward, reward);
   return result;
 }
 

@@ -39,12 +39,19 @@ export interface ResultPlace {
   readonly steps: string[];
 }
 
-const LEAF = "(address owner,address device,uint8 origin,uint64 count,uint128 weight,uint64 spent,bytes32 evidence,bytes32 aggregate)";
+const LEAF =
+  "(address owner,address device,uint8 origin,uint64 count,uint128 weight,uint64 spent,bytes32 evidence,bytes32 aggregate)";
 const SUMMARY =
   "(address firstOwner,address firstDevice,address lastOwner,address lastDevice,uint64 leaves,uint64 members,uint64 count,uint128 weight,bytes32 aggregate)";
 
 const encode = (type: string, value: unknown): string => AbiCoder.defaultAbiCoder().encode([type], [value]);
-const hashOf = (summary: Summary): string => keccak256(encode(SUMMARY, summary));
+const hashes = new WeakMap<Summary, string>();
+/** Each summary is hashed once: ways to the root go by the same ones again and again. */
+function hashOf(summary: Summary): string {
+  const hash = hashes.get(summary) ?? keccak256(encode(SUMMARY, summary));
+  hashes.set(summary, hash);
+  return hash;
+}
 const digestOf = ({ summary, below }: ResultNode): string => keccak256(concat(["0x02", hashOf(summary), below]));
 
 /** A result's tree by the rules of `ResultTree`, whose aggregates say nothing: payouts don't look at them. */
@@ -54,7 +61,14 @@ export class PlainResultTree implements NodeSource<ResultNode, ResultPlace> {
 
   constructor(shares: readonly Share[]) {
     this.leaves = shares
-      .map((share) => ({ ...share, origin: 1n, count: share.weight, spent: 0n, evidence: ZeroHash, aggregate: ZeroHash }))
+      .map((share) => ({
+        ...share,
+        origin: 1n,
+        count: share.weight,
+        spent: 0n,
+        evidence: ZeroHash,
+        aggregate: ZeroHash,
+      }))
       .sort((a, b) => ((a.owner + a.device).toLowerCase() < (b.owner + b.device).toLowerCase() ? -1 : 1));
     this.levels = [this.leaves.map(nodeOf)];
     for (let level = this.levels[0] ?? []; level.length > 1; this.levels.push(level)) level = levelAbove(level);

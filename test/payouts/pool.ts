@@ -49,7 +49,10 @@ describe("Payout pool", () => {
         await expect(claim(stage, tree, account))
           .to.be.revertedWithCustomError(stage.pool, "PayoutPoolNothingToClaim")
           .withArgs(account, amount);
-        expect([await stage.itc.balanceOf(account), await stage.pool.claimedOf(account)]).to.deep.equal([amount, amount]);
+        expect([await stage.itc.balanceOf(account), await stage.pool.claimedOf(account)]).to.deep.equal([
+          amount,
+          amount,
+        ]);
       }
       expect(await held()).to.equal(0n);
     });
@@ -218,7 +221,9 @@ describe("Payout pool", () => {
           const epoch = dice.below(trees.length);
           const old = trees[epoch];
           const { publishedAt } = await stage.pool.epochOf(BigInt(epoch + 1));
-          const attempt = stage.pool.connect(stage.manager).expire(BigInt(epoch + 1), (old ?? present).batchOf([account]));
+          const attempt = stage.pool
+            .connect(stage.manager)
+            .expire(BigInt(epoch + 1), (old ?? present).batchOf([account]));
           if (BigInt(await stage.networkHelpers.time.latest()) + 1n <= publishedAt + PERIOD) {
             await expect(attempt).to.be.revertedWithCustomError(stage.pool, "PayoutPoolTooEarly");
             continue;

@@ -9,7 +9,10 @@ export interface NodeSource<Node, Place> {
 }
 
 /** Where an owner's leaves lie: from `first` up to `end`, which is not among them. Empty for whom there is none. */
-export function ownerRange(leaves: readonly { readonly owner: string }[], owner: string): { first: number; end: number } {
+export function ownerRange(
+  leaves: readonly { readonly owner: string }[],
+  owner: string,
+): { first: number; end: number } {
   const key = owner.toLowerCase();
   const isOwners = (leaf: { readonly owner: string }): boolean => leaf.owner.toLowerCase() === key;
   const first = leaves.findIndex(isOwners);

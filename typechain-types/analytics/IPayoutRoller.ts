@@ -55,8 +55,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type PendingRollStructOutput = [proposer: string, demandEnd: bigint, challengeEnd: bigint, leaves: bigint, total: bigint, demands: bigint, rewards: bigint, carry: bigint, root: string, results: string] & {proposer: string, demandEnd: bigint, challengeEnd: bigint, leaves: bigint, total: bigint, demands: bigint, rewards: bigint, carry: bigint, root: string, results: string }
   
 
+    export type RollRulesStruct = {claimPeriod: BigNumberish, window: BigNumberish, answerTime: BigNumberish, bond: BigNumberish, deposit: BigNumberish}
+
+    export type RollRulesStructOutput = [claimPeriod: bigint, window: bigint, answerTime: bigint, bond: bigint, deposit: bigint] & {claimPeriod: bigint, window: bigint, answerTime: bigint, bond: bigint, deposit: bigint }
+  
+
   export interface IPayoutRollerInterface extends Interface {
-    getFunction(nameOrSignature: "answer" | "challengeEdge" | "challengePair" | "challengeUnderpaid" | "demand" | "demandOf" | "expire" | "fail" | "isRolled" | "ledgerOf" | "openPool" | "pendingOf" | "publish" | "refund" | "roll" | "showWeight" | "stakes" | "times"): FunctionFragment;
+    getFunction(nameOrSignature: "answer" | "challengeEdge" | "challengePair" | "challengeUnderpaid" | "demand" | "demandOf" | "expire" | "fail" | "isRolled" | "ledgerOf" | "openPool" | "pendingOf" | "publish" | "refund" | "roll" | "rules" | "showWeight"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CarryReturned" | "DemandRefunded" | "LeafDemanded" | "LeafShown" | "PoolOpened" | "RootProposed" | "RootPublished" | "RootRejected" | "WeightShown"): EventFragment;
 
@@ -75,9 +80,8 @@ encodeFunctionData(functionFragment: 'pendingOf', values: [AddressLike]): string
 encodeFunctionData(functionFragment: 'publish', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'refund', values: [AddressLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'roll', values: [AddressLike, BytesLike[], BytesLike, BigNumberish, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'rules', values?: undefined): string;
 encodeFunctionData(functionFragment: 'showWeight', values: [AddressLike, AddressLike, RolledResultStruct[], BigNumberish, OwnerNodesStruct]): string;
-encodeFunctionData(functionFragment: 'stakes', values?: undefined): string;
-encodeFunctionData(functionFragment: 'times', values?: undefined): string;
 
     decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'challengeEdge', data: BytesLike): Result;
@@ -94,9 +98,8 @@ decodeFunctionResult(functionFragment: 'pendingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'roll', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rules', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'showWeight', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'stakes', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
   }
 
   
@@ -362,26 +365,18 @@ decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
     
 
     
+    rules: TypedContractMethod<
+      [],
+      [RollRulesStructOutput],
+      'view'
+    >
+    
+
+    
     showWeight: TypedContractMethod<
       [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
       'nonpayable'
-    >
-    
-
-    
-    stakes: TypedContractMethod<
-      [],
-      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
-      'view'
-    >
-    
-
-    
-    times: TypedContractMethod<
-      [],
-      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
-      'view'
     >
     
 
@@ -463,20 +458,15 @@ getFunction(nameOrSignature: 'roll'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'rules'): TypedContractMethod<
+      [],
+      [RollRulesStructOutput],
+      'view'
+    >;
 getFunction(nameOrSignature: 'showWeight'): TypedContractMethod<
       [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
       'nonpayable'
-    >;
-getFunction(nameOrSignature: 'stakes'): TypedContractMethod<
-      [],
-      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
-      'view'
-    >;
-getFunction(nameOrSignature: 'times'): TypedContractMethod<
-      [],
-      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
-      'view'
     >;
 
     getEvent(key: 'CarryReturned'): TypedContractEvent<CarryReturnedEvent.InputTuple, CarryReturnedEvent.OutputTuple, CarryReturnedEvent.OutputObject>;

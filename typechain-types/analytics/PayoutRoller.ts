@@ -5,6 +5,11 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type RollRulesStruct = {claimPeriod: BigNumberish, window: BigNumberish, answerTime: BigNumberish, bond: BigNumberish, deposit: BigNumberish}
+
+    export type RollRulesStructOutput = [claimPeriod: bigint, window: bigint, answerTime: bigint, bond: bigint, deposit: bigint] & {claimPeriod: bigint, window: bigint, answerTime: bigint, bond: bigint, deposit: bigint }
+  
+
     export type EarningsStruct = {account: AddressLike, earned: BigNumberish, before: BigNumberish}
 
     export type EarningsStructOutput = [account: string, earned: bigint, before: bigint] & {account: string, earned: bigint, before: bigint }
@@ -56,7 +61,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface PayoutRollerInterface extends Interface {
-    getFunction(nameOrSignature: "answer" | "challengeEdge" | "challengePair" | "challengeUnderpaid" | "claimPeriod" | "demand" | "demandOf" | "expire" | "fail" | "fund" | "isRolled" | "ledgerOf" | "openPool" | "owed" | "pendingOf" | "publish" | "refund" | "rewardOf" | "roll" | "showWeight" | "stakes" | "sweep" | "times"): FunctionFragment;
+    getFunction(nameOrSignature: "answer" | "challengeEdge" | "challengePair" | "challengeUnderpaid" | "claimPeriod" | "demand" | "demandOf" | "expire" | "fail" | "fund" | "isRolled" | "ledgerOf" | "openPool" | "owed" | "pendingOf" | "publish" | "refund" | "rewardOf" | "roll" | "rules" | "showWeight" | "sweep"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CarryReturned" | "DemandRefunded" | "LeafDemanded" | "LeafShown" | "PoolOpened" | "RewardFunded" | "RewardReturned" | "RootProposed" | "RootPublished" | "RootRejected" | "WeightShown"): EventFragment;
 
@@ -79,10 +84,9 @@ encodeFunctionData(functionFragment: 'publish', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'refund', values: [AddressLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'rewardOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'roll', values: [AddressLike, BytesLike[], BytesLike, BigNumberish, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'rules', values?: undefined): string;
 encodeFunctionData(functionFragment: 'showWeight', values: [AddressLike, AddressLike, RolledResultStruct[], BigNumberish, OwnerNodesStruct]): string;
-encodeFunctionData(functionFragment: 'stakes', values?: undefined): string;
 encodeFunctionData(functionFragment: 'sweep', values: [AddressLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'times', values?: undefined): string;
 
     decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'challengeEdge', data: BytesLike): Result;
@@ -103,10 +107,9 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rewardOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'roll', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rules', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'showWeight', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'stakes', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'sweep', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
   }
 
   
@@ -428,6 +431,14 @@ decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
     
 
     
+    rules: TypedContractMethod<
+      [],
+      [RollRulesStructOutput],
+      'view'
+    >
+    
+
+    
     showWeight: TypedContractMethod<
       [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
@@ -436,26 +447,10 @@ decodeFunctionResult(functionFragment: 'times', data: BytesLike): Result;
     
 
     
-    stakes: TypedContractMethod<
-      [],
-      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
-      'view'
-    >
-    
-
-    
     sweep: TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
       [void],
       'nonpayable'
-    >
-    
-
-    
-    times: TypedContractMethod<
-      [],
-      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
-      'view'
     >
     
 
@@ -557,25 +552,20 @@ getFunction(nameOrSignature: 'roll'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'rules'): TypedContractMethod<
+      [],
+      [RollRulesStructOutput],
+      'view'
+    >;
 getFunction(nameOrSignature: 'showWeight'): TypedContractMethod<
       [analytics: AddressLike, account: AddressLike, results: RolledResultStruct[], index: BigNumberish, owned: OwnerNodesStruct, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'stakes'): TypedContractMethod<
-      [],
-      [[bigint, bigint] & {bond: bigint, deposit: bigint }],
-      'view'
-    >;
 getFunction(nameOrSignature: 'sweep'): TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
       [void],
       'nonpayable'
-    >;
-getFunction(nameOrSignature: 'times'): TypedContractMethod<
-      [],
-      [[bigint, bigint] & {window: bigint, answerTime: bigint }],
-      'view'
     >;
 
     getEvent(key: 'CarryReturned'): TypedContractEvent<CarryReturnedEvent.InputTuple, CarryReturnedEvent.OutputTuple, CarryReturnedEvent.OutputObject>;

@@ -1427,6 +1427,46 @@
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "rules",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "claimPeriod",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "window",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "answerTime",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "bond",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "deposit",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct RollRules",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "contract IResults",
@@ -1562,42 +1602,6 @@
     "name": "showWeight",
     "outputs": [],
     "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "stakes",
-    "outputs": [
-      {
-        "internalType": "uint128",
-        "name": "bond",
-        "type": "uint128"
-      },
-      {
-        "internalType": "uint128",
-        "name": "deposit",
-        "type": "uint128"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "times",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "window",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "answerTime",
-        "type": "uint64"
-      }
-    ],
-    "stateMutability": "view",
     "type": "function"
   }
 ] as const;

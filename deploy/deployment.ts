@@ -22,6 +22,8 @@ export interface Addresses {
   readonly Analytics: string;
   readonly PayoutRoller: string;
   readonly PayoutPool: string;
+  /** Where partials are proved; `deployPartialVerifier` isn't one of the steps that always run. */
+  readonly Groth16Verifier?: string;
 }
 
 /** What a deployment needs of a chain. */

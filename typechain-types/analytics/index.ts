@@ -5,7 +5,9 @@
 export type { AggregateTree } from './AggregateTree.js';
 export type { Analytics } from './Analytics.js';
 export type { ConsentRegistry } from './ConsentRegistry.js';
+export type { Groth16Verifier } from './Groth16Verifier.js';
 export type { IAnalytics } from './IAnalytics.js';
 export type { IConsentRegistry } from './IConsentRegistry.js';
+export type { IPartialVerifier } from './IPartialVerifier.js';
 export type { IPayoutRoller } from './IPayoutRoller.js';
 export type { PayoutRoller } from './PayoutRoller.js';

@@ -5,7 +5,9 @@
 export { AggregateTree__factory } from './AggregateTree__factory.js';
 export { Analytics__factory } from './Analytics__factory.js';
 export { ConsentRegistry__factory } from './ConsentRegistry__factory.js';
+export { Groth16Verifier__factory } from './Groth16Verifier__factory.js';
 export { IAnalytics__factory } from './IAnalytics__factory.js';
 export { IConsentRegistry__factory } from './IConsentRegistry__factory.js';
+export { IPartialVerifier__factory } from './IPartialVerifier__factory.js';
 export { IPayoutRoller__factory } from './IPayoutRoller__factory.js';
 export { PayoutRoller__factory } from './PayoutRoller__factory.js';

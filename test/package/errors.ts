@@ -14,6 +14,7 @@ describe("custom errors", () => {
     const named = texts.join("\n");
     const ours =
       /^(DeviceRegistry|DeviceKeys|LotBook|ClaimDesk|Attestations|Provenance|DataAnchor|DeviceFeed|FeedFactory|BandCover|Analytics|ConsentRegistry|Holdings|DeviceRegions|PayoutPool|PayoutRoller|AggregateTree|Merkle)[A-Z]/;
+      /^(DeviceRegistry|DeviceKeys|LotBook|ClaimDesk|Attestations|Provenance|DataAnchor|DeviceFeed|FeedFactory|BandCover|Analytics|ConsentRegistry|PayoutPool|PayoutRoller|PartialVerifier|AggregateTree|Merkle)[A-Z]/;
     const errors = new Set(
       Object.values(bindings).flatMap((binding) => {
         const abi: readonly JsonFragment[] = "abi" in binding ? binding.abi : [];

@@ -25,7 +25,10 @@ export interface Addresses {
   readonly DeviceRegions: string;
   readonly QuestionDesk: string;
   readonly ResultCourt: string;
+  readonly ResultClaims: string;
   readonly PayoutRoller: string;
+  readonly PayoutLists: string;
+  readonly PayoutPoolFactory: string;
   readonly PayoutPool: string;
 }
 

@@ -36,7 +36,7 @@ interface Tenure {
   readonly notes: bigint[];
 }
 
-const least = (...of: bigint[]) => of.reduce((a, b) => (b < a ? b : a));
+const least = (...of: bigint[]) => of.toSorted((a, b) => Number(a - b))[0] ?? 0n;
 
 /** All that was ever said and done, in a row; whatever is asked, it is read through from the start. */
 class Model {
@@ -81,13 +81,12 @@ class Model {
     const granted = this.readings(owner, device, time, tenure).filter((terms) => terms !== undefined);
     const [first] = granted;
     if (!first) return NO;
-    const mildest = granted.reduce((a, b) => ({
-      ...a,
-      cohort: least(a.cohort, b.cohort),
-      price: least(a.price, b.price),
-      budget: -least(-a.budget, -b.budget),
-    }));
-    return yes(mildest);
+    return yes({
+      ...first,
+      cohort: least(...granted.map(({ cohort }) => cohort)),
+      price: least(...granted.map(({ price }) => price)),
+      budget: -least(...granted.map(({ budget }) => -budget)),
+    });
   }
 
   /** What really held. */

@@ -114,6 +114,10 @@ describe("deploying", () => {
       keyRecoveryDelay: 259_200n,
       bondDelay: 2_592_000n,
       minimumChallengeWindow: 86_400n,
+      answerTime: 43_200n,
+      questionDeposit: 10n * 10n ** 18n,
+      zeroKnowledge: true,
+      claimPeriod: 31_536_000n,
       minimumProposerBond: 100n * 10n ** 18n,
     });
   });

@@ -16,7 +16,7 @@ import {
   type ShownNode,
 } from "./court-model.js";
 import type { CourtViews } from "./court-views.js";
-import { partialLength } from "./partials.js";
+import { isWellFormedPartial, partialLength } from "./partials.js";
 import { requestIdOf } from "./requests.js";
 import { ResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultCheck, ResultFault } from "./result-faults.js";
@@ -150,9 +150,12 @@ async function* faultsOf(
 
 function* faultsInTree({ request }: ProposalFacts, tree: ResultTree): Generator<ResultFault> {
   for (const [index, leaf] of tree.leaves.entries()) {
-    const { node } = tree.node(index);
-    const ruling = ruleOnLeaf(request, node, leaf);
-    if (ruling !== "refused") yield { kind: "leaf", ruling, node, ...placed(tree, index) };
+    // Its node is made of the leaf itself; so only the leaf can be wrong.
+    if (!isLeafByRule(request, leaf) || !isWellFormedPartial(request.query, leaf.partial)) {
+      const { node } = tree.node(index);
+      const ruling = ruleOnLeaf(request, node, leaf);
+      if (ruling !== "refused") yield { kind: "leaf", ruling, node, ...placed(tree, index) };
+    }
     const before = tree.leaves[index - 1];
     if (!before || compareLeaves(before, leaf) < 0) continue;
     const { place, shown } = nodeBetween(tree, index);

@@ -1,28 +1,91 @@
+import { ZeroAddress } from "ethers";
+import { z } from "zod";
 import {
   Analytics__factory,
   ConsentRegistry__factory,
+  DeviceRegions__factory,
+  Eligibility__factory,
   Holdings__factory,
+  PayoutLists__factory,
   PayoutPool__factory,
+  PayoutPoolFactory__factory,
   PayoutRoller__factory,
+  QuestionDesk__factory,
+  ResultClaims__factory,
+  ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** Holdings, consents, analyses, and the roller and pool that Analytics creates for itself. */
+/** What is read of a ledger. */
+const Ledger = z.object({ pool: z.string() });
+
+/** Who may be in a result, the courts that judge results, and the requests. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
-  const holdings = await deployment.deploy("Holdings", Holdings__factory, deployment.address("DeviceRegistry"));
+  const { parameters } = deployment;
+  const [token, registry, anchor] = (["ITC", "DeviceRegistry", "DataAnchor"] as const).map((name) =>
+    deployment.address(name),
+  );
+  const holdings = await deployment.deploy("Holdings", Holdings__factory, registry);
   const consents = await deployment.deploy("ConsentRegistry", ConsentRegistry__factory, holdings);
-  await deployment.deploy(
+  const regions = await deployment.deploy("DeviceRegions", DeviceRegions__factory, registry);
+  const attestations = deployment.address("Attestations");
+  const eligibility = await deployment.deploy(
+    "Eligibility",
+    Eligibility__factory,
+    registry,
+    consents,
+    regions,
+    attestations,
+  );
+  const shared = [anchor, eligibility, holdings];
+  const desk = await deployment.deploy(
+    "QuestionDesk",
+    QuestionDesk__factory,
+    token,
+    ...shared,
+    parameters.questionDeposit,
+  );
+  const court = await deployment.deploy("ResultCourt", ResultCourt__factory, ...shared, desk);
+  const sinks = await deploySinks(deployment);
+  const analytics = await deployment.deploy(
     "Analytics",
     Analytics__factory,
-    deployment.address("Authority"),
-    deployment.address("ITC"),
-    deployment.address("DeviceRegistry"),
-    consents,
-    deployment.parameters.minimumChallengeWindow,
-    deployment.parameters.minimumProposerBond,
+    token,
+    [court, desk, ...sinks],
+    parameters.minimumChallengeWindow,
+    parameters.answerTime,
+    parameters.minimumProposerBond,
   );
-  const [roller] = await deployment.read("Analytics", "roller");
-  deployment.record("PayoutRoller", String(roller), PayoutRoller__factory.abi);
-  const [pool] = await deployment.read("PayoutRoller", "pool");
-  deployment.record("PayoutPool", String(pool), PayoutPool__factory.abi);
+  await openPool(deployment, analytics);
+}
+
+/** Where rewards go: claimed directly, rolled into a pool, or pushed. */
+async function deploySinks(deployment: Deployment): Promise<string[]> {
+  const { claimPeriod, minimumChallengeWindow, answerTime, minimumProposerBond, questionDeposit } =
+    deployment.parameters;
+  const token = deployment.address("ITC");
+  const factory = await deployment.deploy("PayoutPoolFactory", PayoutPoolFactory__factory, token);
+  const rules = [claimPeriod, minimumChallengeWindow, answerTime, minimumProposerBond, questionDeposit];
+  return [
+    await deployment.deploy("ResultClaims", ResultClaims__factory, token, claimPeriod),
+    await deployment.deploy("PayoutRoller", PayoutRoller__factory, token, factory, rules),
+    await deployment.deploy(
+      "PayoutLists",
+      PayoutLists__factory,
+      token,
+      claimPeriod,
+      minimumChallengeWindow,
+      minimumProposerBond,
+    ),
+  ];
+}
+
+/** The roller makes a pool for each contract with results; ours is there from the start. */
+async function openPool(deployment: Deployment, analytics: string): Promise<void> {
+  const poolOf = async (): Promise<string> => {
+    const [ledger] = await deployment.read("PayoutRoller", "ledgerOf", analytics);
+    return String(Ledger.parse(ledger).pool);
+  };
+  if ((await poolOf()) === ZeroAddress) await deployment.write("PayoutRoller", "openPool", analytics);
+  deployment.record("PayoutPool", await poolOf(), PayoutPool__factory.abi);
 }

@@ -1,10 +1,9 @@
-import { Analytics__factory, DeviceRegistry__factory, PayoutRoller__factory } from "../toolkit/contracts.js";
+import { DeviceRegistry__factory } from "../toolkit/contracts.js";
 import type { Addresses, Deployment } from "./deployment.js";
 
 /** The roles. A number, once used on a public network, never changes its meaning. */
 const REGISTRAR = 1n;
 const TREASURER = 2n;
-const GUARDIAN = 3n;
 
 /** Which role may call what. Everything restricted that is not here only the admin may call. */
 const GRANTS: readonly { role: bigint; label: string; on: keyof Addresses; selectors: readonly string[] }[] = [
@@ -22,8 +21,6 @@ const GRANTS: readonly { role: bigint; label: string; on: keyof Addresses; selec
     on: "DeviceRegistry",
     selectors: ["setMinimumBond", "spendPool"].map((name) => selectorOf(DeviceRegistry__factory, name)),
   },
-  { role: GUARDIAN, label: "guardian", on: "Analytics", selectors: [selectorOf(Analytics__factory, "reject")] },
-  { role: GUARDIAN, label: "guardian", on: "PayoutRoller", selectors: [selectorOf(PayoutRoller__factory, "reject")] },
 ];
 
 /** Gives the operator each role and each role its functions, where that isn't so yet. */

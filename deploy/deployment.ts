@@ -21,7 +21,14 @@ export interface Addresses {
   readonly Holdings: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;
+  readonly Eligibility: string;
+  readonly DeviceRegions: string;
+  readonly QuestionDesk: string;
+  readonly ResultCourt: string;
+  readonly ResultClaims: string;
   readonly PayoutRoller: string;
+  readonly PayoutLists: string;
+  readonly PayoutPoolFactory: string;
   readonly PayoutPool: string;
 }
 

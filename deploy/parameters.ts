@@ -16,6 +16,12 @@ const Parameters = z.strictObject({
   bondDelay: z.int().positive().transform(BigInt),
   /** Seconds for which each proposal can be challenged, at least. */
   minimumChallengeWindow: z.int().positive().transform(BigInt),
+  /** Seconds in which a proposer answers a question. */
+  answerTime: z.int().positive().transform(BigInt),
+  /** ITC that a question costs; more than its answer costs in gas. */
+  questionDeposit: Itc,
+  /** Seconds after which rewards and earnings that nobody claims go back. */
+  claimPeriod: z.int().positive().transform(BigInt),
   /** ITC that whoever proposes puts down, at least. */
   minimumProposerBond: Itc,
 });

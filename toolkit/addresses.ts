@@ -27,8 +27,15 @@ const Addresses = z.object({
   BandCover: address,
   Holdings: address,
   ConsentRegistry: address,
+  DeviceRegions: address,
+  Eligibility: address,
+  QuestionDesk: address,
+  ResultCourt: address,
   Analytics: address,
+  ResultClaims: address,
   PayoutRoller: address,
+  PayoutLists: address,
+  PayoutPoolFactory: address,
   PayoutPool: address,
 });
 

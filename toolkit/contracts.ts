@@ -15,9 +15,14 @@ export type {
   FeedFactory,
   Holdings,
   ITC,
+  PayoutLists,
   PayoutPool,
+  PayoutPoolFactory,
   PayoutRoller,
   Provenance,
+  QuestionDesk,
+  ResultClaims,
+  ResultCourt,
 } from "../typechain-types/index.js";
 export {
   Analytics__factory,
@@ -42,8 +47,13 @@ export {
   KeyVerifiers__factory,
   LotProofs__factory,
   P256Verifier__factory,
+  PayoutLists__factory,
   PayoutPool__factory,
+  PayoutPoolFactory__factory,
   PayoutRoller__factory,
   Provenance__factory,
+  QuestionDesk__factory,
+  ResultClaims__factory,
+  ResultCourt__factory,
   RsaVerifier__factory,
 } from "../typechain-types/index.js";

@@ -319,8 +319,9 @@ contract Analytics is IAnalytics, EIP712 {
         Node calldata root
     ) private view {
         require(block.timestamp > asked.query.anchoredBy, AnalyticsTooEarly(id, asked.query.anchoredBy + 1));
-        // A question belongs to one proposal; so does a second.
-        require(block.timestamp > analysis.proposedAt, AnalyticsTooEarly(id, uint64(analysis.proposedAt) + 1));
+        // The snapshot's second must be over before anybody relies on it; and a second has one proposal, to which its questions belong.
+        uint64 latest = analysis.proposedAt == 0 ? analysis.requestedAt : analysis.proposedAt;
+        require(block.timestamp > latest, AnalyticsTooEarly(id, latest + 1));
         uint64 lastSecond = _lastSecondOf(asked, analysis);
         require(block.timestamp <= lastSecond, AnalyticsTooLate(id, lastSecond));
         uint64 members = root.summary.members;

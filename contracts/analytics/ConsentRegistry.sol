@@ -15,7 +15,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     using History for History.Log;
 
     bytes32 private constant CONSENT_TYPEHASH = keccak256(
-        "Consent(address owner,string decision,bytes32 purpose,address[] devices,uint64 expiry,uint64 cohort,uint128 price,uint64 budget,uint64 nonce,uint64 deadline)"
+        "Consent(address owner,string decision,bytes32 purpose,address[] devices,uint64 expiry,uint64 cohort,"
+        "uint128 price,uint64 budget,uint64 nonce,uint64 deadline)"
     );
     /// @dev No nonce is used from so far ahead. So a step of this length voids whatever has been signed.
     uint64 private constant NONCE_WINDOW = 2 ** 32;

@@ -76,7 +76,8 @@ interface IAnalytics {
     /// Errors: AnalyticsWrongStatus, AnalyticsNotRequester, AnalyticsTooEarly. Event: RequestCancelled.
     function cancel(Request calldata asked) external;
 
-    /// @notice Proposes a result and takes the bond (allowance needed). Anyone, after `anchoredBy` and up to the last second that `statusOf` says.
+    /// @notice Proposes a result and takes the bond (allowance needed). Anyone, after `anchoredBy` and up to the last second that `statusOf` says,
+    ///         in a later second than the request and the fall of its last proposal.
     /// @param root The tree's root.
     /// @param aggregate The bytes whose hash the root names.
     /// @param content Identifies the full data of the tree, for those who check it: a SHA-256 as in a CID.

@@ -92,11 +92,7 @@ library Partials {
         Operation operation = query.operation;
         if (operation == Operation.Distinct) return HyperLogLog.isWellFormed(aggregate);
         if (operation == Operation.Membership) return true;
-        if (operation == Operation.MinMax) {
-            (int256 min, int256 max) = (_at(aggregate, 0), _at(aggregate, 1));
-            if (min == type(int256).max && max == type(int256).min) return true;
-            return query.lower <= min && min <= max && max <= query.upper;
-        }
+        if (operation == Operation.MinMax) return _isRange(query, _at(aggregate, 0), _at(aggregate, 1));
         for (uint256 k = 0; k < aggregate.length >> 5; ++k) {
             int256 word = _at(aggregate, k);
             if (word != int128(word)) return false;
@@ -122,6 +118,11 @@ library Partials {
         if (query.lower != 0 || query.upper != 0) return false;
         if (query.operation == Operation.Distinct) return size >= 10 && size <= 14 && hashes == 0;
         return size >= 8 && size <= 16 && hashes >= 1 && hashes <= 16;
+    }
+
+    function _isRange(Query calldata query, int256 min, int256 max) private pure returns (bool) {
+        if (min == type(int256).max && max == type(int256).min) return true;
+        return query.lower <= min && min <= max && max <= query.upper;
     }
 
     function _hasSmallSquares(Query calldata query) private pure returns (bool) {

@@ -22,8 +22,17 @@ library ResultTree {
     }
 
     /// @notice The digest of a node, given the hash of its summary.
-    function digestOf(bytes32 summary, bytes32 below) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bytes1(0x02), summary, below));
+    function digestOf(bytes32 summary, bytes32 below) internal pure returns (bytes32 digest) {
+        // Assembly for the reason that `Merkle.node` has: once a level, 3,000 gas less in a tree of a million. Tests compare it with the
+        // toolkit's.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 2)
+            mstore(add(free, 1), summary)
+            mstore(add(free, 33), below)
+            digest := keccak256(free, 65)
+        }
     }
 
     /// @notice The hash of a summary.
@@ -99,10 +108,9 @@ library ResultTree {
             ResultTreeBadPlace(place.path, words)
         );
         for (uint256 k = 0; k < words; k += 2) {
-            bytes32 sibling = place.steps[k + 1];
+            (bytes32 summary, bytes32 sibling) = (place.steps[k], place.steps[k + 1]);
             bool isRight = (place.path >> (k / 2)) & 1 == 1;
-            bytes32 below = isRight ? Merkle.node(sibling, digest) : Merkle.node(digest, sibling);
-            digest = digestOf(place.steps[k], below);
+            digest = digestOf(summary, isRight ? Merkle.node(sibling, digest) : Merkle.node(digest, sibling));
         }
         return digest;
     }

@@ -84,7 +84,7 @@ library BloomFilter {
     }
 
     function _hash(int256 value) private pure returns (uint256 place, uint256 step) {
-        uint256 hash = uint256(keccak256(abi.encode(value)));
+        uint256 hash = uint256(Words.hash(value));
         return (hash >> 128, uint128(hash) | 1);
     }
 

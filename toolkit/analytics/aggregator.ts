@@ -67,7 +67,7 @@ export class Aggregator {
     this.check = new BatchCheck(options.query, options.registry, options.witness);
   }
 
-  /** Errors: ITC_AGGREGATOR_FILE, ITC_AGGREGATOR_OTHER_REQUEST. */
+  /** Errors: ITC_AGGREGATOR_FILE, ITC_AGGREGATOR_OTHER_REQUEST, ITC_AGGREGATOR_LOCKED. */
   static async open(options: AggregatorOptions): Promise<Aggregator> {
     const { chainId, registry } = options.registry;
     return new Aggregator(

@@ -177,7 +177,7 @@ describe("Building a result", () => {
   const liar = (device: string) =>
     folded(device, { equivocation: { device, sequence: 2n, digests: [digest, digest] } });
 
-  it("withholds devices that aren't eligible, contradict themselves, or have more readings than can be shown", async () => {
+  it("withholds devices that aren't eligible, contradict themselves, have changed, or have more readings than can be shown", async () => {
     const barred = members.map((member) => ({ ...member, isEligible: false }));
     const all = { partialOf: proved, ...word(exact) };
     expect(await leafOf(0, sourcesOf(exact, { ...all, members: barred }))).to.include({ why: "ineligible" });
@@ -187,6 +187,9 @@ describe("Building a result", () => {
     }
     expect(await leafOf(1, sourcesOf(exact, { ...all, mostProved: 3n }))).to.include({ why: "proof-size" });
     expect(await leafOf(0, sourcesOf(exact, { ...all, mostProved: 3n }))).to.include({ origin: Origin.Attested });
+    const isSteady = async (device: string) => device === keys[2]?.id;
+    expect(await leafOf(1, sourcesOf(exact, { ...all, isSteady }))).to.include({ why: "changed" });
+    expect(await leafOf(2, sourcesOf(exact, { ...all, isSteady }))).to.include({ origin: Origin.Proved });
   });
 
   describe("of contributed readings", () => {

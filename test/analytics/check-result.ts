@@ -27,6 +27,7 @@ import {
   opened,
   openMarket,
   ownerOf,
+  passWindow,
   provedLeaf,
   raise,
   readingsOf,
@@ -174,10 +175,12 @@ describe("Checking a result", () => {
       const { market } = stage;
       const before = claimed(market, stage.request, await signed(stage));
       await proposed(market, stage.request, before);
+      await passWindow(market);
+      await market.analytics.finalise(stage.request);
       const { proposedAt } = await market.analytics.statusOf(stage.request);
       const request = await asked(market, { ...noisy, salt: id("later") });
       const again = await signed({ ...stage, request }, 999_999n);
-      const earlier = [{ request: stage.request, stands: true, proposedAt, tree: before.tree }];
+      const earlier = [{ request: stage.request, isFinal: true, proposedAt, tree: before.tree }];
       const faults = await upholds(market, request, again, "spent", { earlier });
       expect(faults).to.have.length(6);
     });
@@ -280,7 +283,7 @@ describe("Checking a result", () => {
       const domain = { chainId: market.chainId, analytics: market.addresses.Analytics, request };
       const { faults } = await checkResult(
         good.data(),
-        { ...domain, root, content: "0x", proposedBlock: 1n },
+        { ...domain, root, content: "0x", proposedAt: 1n, proposedBlock: 1n },
         { digests },
       );
       expect(faults.map(({ kind }) => kind)).to.deep.equal(["content-mismatch", "root-mismatch"]);

@@ -76,9 +76,9 @@ export async function proposed(
   const content = await contentOfData(data());
   const { analytics, proposer, chainId, addresses } = market;
   await analytics.connect(proposer).propose(request, tree.root, toHex(tree.aggregate), content);
-  const { proposedBlock } = await analytics.proposalOf(request);
+  const { proposedAt, proposedBlock } = await analytics.proposalOf(request);
   const root = toHex(nodeDigest(tree.root));
-  return { chainId, analytics: addresses.Analytics, request, root, content, proposedBlock };
+  return { chainId, analytics: addresses.Analytics, request, root, content, proposedAt, proposedBlock };
 }
 
 /** Brings a fault to the court that it is for. */

@@ -4,6 +4,7 @@ import { type Member, UNLIMITED } from "./membership.js";
 import type { PartialClaim, PartialDigests } from "./partial-digests.js";
 import { isWellFormedPartial, neutralPartial, partialWords } from "./partials.js";
 import type { DevicePartial } from "./pieces.js";
+import { Operation } from "./query.js";
 import { type AnalysisRequest, requestIdOf, weightOf } from "./requests.js";
 import { writeResultData } from "./result-data.js";
 import { MAX_RANGES } from "./result-format.js";
@@ -47,6 +48,11 @@ export interface ResultSources {
   /** The device's noisy partials in results for this purpose. */
   readonly spendsOf?: (device: string) => readonly EarlierSpend[];
   /**
+   * Whether keys and state of a device are as they were when its readings were aggregated (`CourtViews.isSteady`): else their signatures may not bear
+   * a proved partial out any longer. Not asked where it is left out, which is safe for readings in the devices' own logs alone.
+   */
+  readonly isSteady?: (device: string) => boolean | Promise<boolean>;
+  /**
    * Most readings of a device that you can lay open in one transaction if its proved partial is questioned: on a chain with EIP-7825, what goes into
    * 16,777,216 gas. A partial of more isn't proved; where some were contributed, of so many, or as many as were contributed.
    */
@@ -54,7 +60,15 @@ export interface ResultSources {
 }
 
 /** Why a member contributes nothing. */
-export type WithheldFor = "ineligible" | "equivocation" | "budget" | "spent" | "attested" | "proof-size" | "no-partial";
+export type WithheldFor =
+  | "ineligible"
+  | "equivocation"
+  | "budget"
+  | "spent"
+  | "attested"
+  | "proof-size"
+  | "changed"
+  | "no-partial";
 
 /** A result to be proposed. */
 export interface BuiltResult {
@@ -114,7 +128,7 @@ export function obstacleTo(request: AnalysisRequest, root: Summary, aggregate: U
   const { cohort, price, reward } = request.terms;
   if (root.members < cohort) return "cohort";
   if (root.weight === 0n || price * root.weight > reward) return "price";
-  const isNarrow = aggregate.length <= 64;
+  const isNarrow = aggregate.length <= 64 && request.query.operation !== Operation.Membership;
   const fits = !isNarrow || partialWords(aggregate).every((word) => BigInt.asIntN(128, word) === word);
   return fits ? undefined : "aggregate";
 }
@@ -129,7 +143,7 @@ async function choose(sources: ResultSources, id: string, member: Member): Promi
   const folded = sources.partialOf(member.device);
   // Readings that are on chain count, whatever else the device has said: whoever contributed them may insist.
   if (folded?.equivocation && least === 0n) return { why: "equivocation" };
-  const proved = isUnlimited ? provedOf(sources, folded, least) : ("budget" as const);
+  const proved = isUnlimited ? await provedOf(sources, folded, least) : ("budget" as const);
   const takesProvedFirst = request.terms.epsilon === 0n || least > 0n;
   if (takesProvedFirst && typeof proved === "object" && proved.count >= least) return chosen(request, member, proved);
   const attested = await attestedOf(sources, id, member);
@@ -144,16 +158,17 @@ async function choose(sources: ResultSources, id: string, member: Member): Promi
   return { why: typeof proved === "string" ? proved : "no-partial" };
 }
 
-function provedOf(
-  { partialOf, mostProved }: ResultSources,
+async function provedOf(
+  { partialOf, mostProved, isSteady }: ResultSources,
   folded: DevicePartial | undefined,
   least: bigint,
-): Candidate | WithheldFor {
+): Promise<Candidate | WithheldFor> {
   if (!folded || folded.count === 0n) return "no-partial";
   const most = least > mostProved ? least : mostProved;
   if (folded.count > most && least === 0n) return "proof-size";
   const shown = folded.count > most ? partialOf(folded.device, most) : folded;
   if (!shown || shown.ranges.length > 16 * MAX_RANGES) return "proof-size";
+  if (isSteady && !(await isSteady(folded.device))) return "changed";
   const { count, partial, ranges } = shown;
   return { origin: Origin.Proved, count, spent: 0n, evidence: [ranges, EMPTY], partial };
 }

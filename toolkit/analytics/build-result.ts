@@ -4,6 +4,7 @@ import { type Member, UNLIMITED } from "./membership.js";
 import type { PartialClaim, PartialDigests } from "./partial-digests.js";
 import { isWellFormedPartial, neutralPartial, partialWords } from "./partials.js";
 import type { DevicePartial } from "./pieces.js";
+import { Operation } from "./query.js";
 import { type AnalysisRequest, requestIdOf, weightOf } from "./requests.js";
 import { writeResultData } from "./result-data.js";
 import { MAX_RANGES } from "./result-format.js";
@@ -114,7 +115,7 @@ export function obstacleTo(request: AnalysisRequest, root: Summary, aggregate: U
   const { cohort, price, reward } = request.terms;
   if (root.members < cohort) return "cohort";
   if (root.weight === 0n || price * root.weight > reward) return "price";
-  const isNarrow = aggregate.length <= 64;
+  const isNarrow = aggregate.length <= 64 && request.query.operation !== Operation.Membership;
   const fits = !isNarrow || partialWords(aggregate).every((word) => BigInt.asIntN(128, word) === word);
   return fits ? undefined : "aggregate";
 }

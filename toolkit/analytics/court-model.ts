@@ -1,3 +1,4 @@
+import { ZeroAddress } from "ethers";
 import { fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 import { nodeHash } from "../internal/merkle.js";
 import { isWellFormedPartial, mergePartials, neutralPartial } from "./partials.js";
@@ -95,7 +96,10 @@ export function mergeSummaries(a: Summary, b: Summary, aggregate: string): Summa
     weight: a.weight + b.weight,
     aggregate,
   };
-  const fits = [merged.leaves, merged.members, merged.count].every((n) => n < UINT64) && merged.weight < UINT128;
+  // The shape of RFC 9162.
+  const isShape = b.leaves > 0n && b.leaves <= a.leaves && (a.leaves & (a.leaves - 1n)) === 0n;
+  const isNarrow = [merged.leaves, merged.members, merged.count].every((n) => n < UINT64) && merged.weight < UINT128;
+  const fits = isShape && isNarrow;
   return fits ? merged : undefined;
 }
 
@@ -149,14 +153,14 @@ export function ruleOnDouble(a: ResultLeaf, b: ResultLeaf): Ruling {
 /** Another result, as `challengeSpent` asks for it. */
 export interface OtherResult {
   readonly request: AnalysisRequest;
-  /** Whether it is proposed or final. */
+  /** Whether it is final. */
   readonly stands: boolean;
   readonly proposedAt: bigint;
 }
 
 /** `challengeSpent`, for leaves in the trees of two results with different ids. */
 export function ruleOnSpent(asked: AnalysisRequest, leaf: Spend, other: OtherResult, otherLeaf: Spend): Ruling {
-  const isEarlier = other.stands && other.proposedAt <= asked.query.anchoredBy;
+  const isEarlier = other.stands && other.proposedAt + other.request.terms.challengeWindow <= asked.query.anchoredBy;
   return rule(isEarlier && spendsTwice(asked, leaf, other.request, otherLeaf));
 }
 
@@ -203,12 +207,22 @@ export function ruleOnOmission(owner: string, due: Due, counts: boolean): Ruling
   return rule(counts && isDue(owner, due));
 }
 
+/** Whether nobody can be found eligible only later; as `ResultCourt._isCertain` in Solidity. */
+function isCertain({ filter }: AnalysisRequest): boolean {
+  return filter.assurance === 0 && filter.verifier === ZeroAddress;
+}
+
 /** `challengeIgnored`, for a leaf in the tree. */
-export function ruleOnIgnored(leaf: Pick<ResultLeaf, "owner" | "count">, contributed: bigint, due: Due): Ruling {
-  return rule(leaf.count < contributed && isDue(leaf.owner, due));
+export function ruleOnIgnored(
+  asked: AnalysisRequest,
+  leaf: Pick<ResultLeaf, "owner" | "count">,
+  contributed: bigint,
+  due: Due,
+): Ruling {
+  return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(asked));
 }
 
 /** `challengeIgnoredDevice`, where there is a gap. */
-export function ruleOnIgnoredDevice(owner: string, contributed: bigint, due: Due): Ruling {
-  return rule(contributed !== 0n && isDue(owner, due));
+export function ruleOnIgnoredDevice(asked: AnalysisRequest, owner: string, contributed: bigint, due: Due): Ruling {
+  return rule(contributed !== 0n && isDue(owner, due), isCertain(asked));
 }

@@ -1,14 +1,11 @@
-import { AbiCoder, getAddress, id, keccak256, Signature, TypedDataEncoder, ZeroHash } from "ethers";
-import { AggregateTree, type Contribution, inOrder } from "../toolkit/analytics/aggregate-tree.js";
-import { Analytics__factory, ITC__factory } from "../toolkit/contracts.js";
-import type { DeviceId } from "../toolkit/identity/keys.js";
+import { Signature, TypedDataEncoder } from "ethers";
+import { ITC__factory } from "../toolkit/contracts.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
 import { type Bench, type Measured, mock } from "./rig.js";
 
 const ITC_UNIT = 10n ** 18n;
 const NEVER = 4_000_000_000n;
-const DAY = 86_400n;
 
 /** Transfers of ITC and of OpenZeppelin's plain token, and an EIP-3009 authorisation. */
 export async function measureToken(bench: Bench): Promise<Measured[]> {
@@ -60,9 +57,4 @@ async function authorised(bench: Bench, receiver: Account): Promise<number> {
     "function transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
   ];
   return bench.send(receiver, addresses.ITC, abi, "transferWithAuthorization", args);
-}
-
-function addressOf(k: number): string {
-  const word = keccak256(AbiCoder.defaultAbiCoder().encode(["uint256"], [k]));
-  return getAddress(`0x${word.slice(26)}`);
 }

@@ -7,6 +7,9 @@
 export * from "./analytics/aggregate-tree.js";
 export * from "./analytics/requests.js";
 export * from "./analytics/shares.js";
+export * from "./analytics/zk-prove.js";
+export type { ProvableQuery } from "./analytics/zk-statements.js";
+export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./analytics/zk-values.js";
 export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";

@@ -1,5 +1,6 @@
 import {
   Analytics__factory,
+  CarbonLedger__factory,
   ConsentRegistry__factory,
   DeviceRegions__factory,
   Eligibility__factory,
@@ -9,7 +10,7 @@ import {
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
 
-/** Who may be in a result, the courts that judge results, and the requests. */
+/** Who may be in a result, the courts that judge results, the requests, and the example of a contract that acts on a result. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
   const { parameters } = deployment;
   const [token, registry, anchor] = (["ITC", "DeviceRegistry", "DataAnchor"] as const).map((name) =>
@@ -46,4 +47,5 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     parameters.answerTime,
     parameters.minimumProposerBond,
   );
+  await deployment.deploy("CarbonLedger", CarbonLedger__factory);
 }

@@ -31,7 +31,7 @@ interface ICarbonLedger {
     ///        int64 and `cap` the greatest uint32, so that neither what a meter takes back nor any reading is left out; `upper` is above 0 and
     ///        can only make the sum smaller.
     /// @param filter Which meters: names a lot or a region at least.
-    /// @param meters How many there are; a result with fewer members isn't taken.
+    /// @param meters How many there are; a result with fewer members isn't taken. One with more is: the filter decides who counts.
     /// @param factor Grams of CO2e that a kWh avoids, with 6 decimals.
     /// @param decimals Of the readings, in kWh: 3 for a meter that counts whole Wh. At most 18.
     /// @param grace Seconds after a period that its readings have to be anchored, at least. Without it, whoever asks could choose an end that

@@ -2,57 +2,37 @@ import { expect } from "chai";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { cellOfGeohash } from "../../toolkit/analytics/regions.js";
-import { gasOf } from "../analytics/consenting.js";
 import type { Changes } from "../analytics/market.js";
 import { consent, HOUR, passWindow, propose, provedLeaf, readingsOf, treeOf } from "../analytics/market.js";
 import {
   askFor,
   attest,
+  DAY,
   expectedGrams,
   FACTOR,
   GRACE,
   idOfProject,
   issue,
   type Ledger,
-  type Measured,
   measured,
-  openLedger,
   type Project,
   projectOf,
   registered,
   result,
+  withProject,
 } from "./carbon-rig.js";
 
-/** Wh of each of six meters: 28,501 together. */
-const DAY = [[4000n, 3000n], [7001n], [500n, 500n, 500n], [9000n], [1000n], [3000n]];
 const LEAST = -(2n ** 63n);
-/** What issuing costs at most: a project's first period, and one after it. */
-const GAS = { first: 10n, later: 10n };
 
 describe("Carbon ledger", () => {
+  const suite = withProject();
+  const { day, credit, refused } = suite;
   let stage: Ledger;
   let project: Project;
-  let restore: () => Promise<void>;
 
-  before(async () => {
-    stage = await openLedger();
-    project = await registered(stage);
+  before(() => {
+    ({ stage, project } = suite.opened());
   });
-
-  beforeEach(async () => {
-    const snapshot = await stage.networkHelpers.takeSnapshot();
-    restore = () => snapshot.restore();
-  });
-
-  afterEach(() => restore());
-
-  const now = async () => BigInt(await stage.networkHelpers.time.latest());
-  const credit = ({ project: of, asked: { query } }: Measured) => stage.ledger.creditOf(of, query.from, query.to);
-  const day = (changes: Changes = {}) => measured(stage, project, DAY, changes);
-  const refused = (call: Promise<unknown>, error: string, ...args: unknown[]) =>
-    expect(call)
-      .to.be.revertedWithCustomError(stage.ledger, error)
-      .withArgs(...args);
 
   describe("register", () => {
     it("keeps the hash of the words, of this chain and ledger, for their owner", async () => {
@@ -124,9 +104,6 @@ describe("Carbon ledger", () => {
       expect(await stage.ledger.balanceOf(stage.owner.address, await credit(made))).to.equal(made.amount);
       expect([...(await stage.ledger.supplyOf(await credit(made)))]).to.deep.equal([made.amount, 0n]);
       expect([...(await stage.ledger.stateOf(made.project))]).to.deep.equal([true, to]);
-      expect(await gasOf(sent)).to.be.lessThan(GAS.first);
-      const later = await day();
-      expect(await gasOf(issue(stage, later))).to.be.lessThan(GAS.later);
     });
 
     it("counts what meters take back against what they give", async () => {
@@ -159,6 +136,10 @@ describe("Carbon ledger", () => {
 
     it("takes a filter by region", async () => {
       const region = cellOfGeohash("u33");
+      for (const [k, owner] of stage.owners.entries()) {
+        const devices = [k, k + 3].map((which) => stage.keys[which]?.id ?? "");
+        await stage.world.regions.connect(owner).place(devices, cellOfGeohash("u33d"));
+      }
       const words = await registered(stage, { filter: { ...project.filter, lot: ZeroHash, region } });
       await issue(stage, await measured(stage, words, DAY));
     });
@@ -227,7 +208,7 @@ describe("Carbon ledger", () => {
     });
 
     it("refuses a request whose readings had less than the grace to be anchored, and takes its last second", async () => {
-      const from = await now();
+      const from = await suite.now();
       const earliest = from + HOUR + GRACE;
       const query = { from, to: from + HOUR };
       const early = await day({ query: { ...query, anchoredBy: earliest - 1n } });
@@ -274,7 +255,7 @@ describe("Carbon ledger", () => {
       await snapshot.restore();
       await stage.networkHelpers.time.increaseTo(made.deadline - 1n);
       await issue(stage, made, signature);
-      expect(await now()).to.equal(made.deadline);
+      expect(await suite.now()).to.equal(made.deadline);
     });
 
     it("refuses an attestation by anyone else, or of other numbers", async () => {
@@ -326,67 +307,6 @@ describe("Carbon ledger", () => {
       const made = await measured(stage, words, DAY);
       await refused(issue(stage, made), "ERC1155InvalidReceiver", owner);
       expect([...(await ledger.stateOf(made.project))]).to.deep.equal([true, 0n]);
-    });
-  });
-
-  describe("reductionsOf", () => {
-    it("agrees with long division at every scale, and at the ends of what there can be", async () => {
-      const most = 2n ** 127n - 1n;
-      for (let decimals = 0; decimals <= 18; decimals++) {
-        for (const factor of [1n, FACTOR, 2n ** 64n - 1n]) {
-          const words = projectOf(stage, { decimals, factor });
-          for (const sum of [-most - 1n, -1n, 0n, 1n, 999_999n, 10n ** 24n - 1n, most]) {
-            expect(await stage.ledger.reductionsOf(words, sum)).to.equal(expectedGrams(words, sum));
-          }
-        }
-      }
-    });
-  });
-
-  describe("retire", () => {
-    let made: Measured;
-    let token: bigint;
-    const retire = (amount: bigint, by = stage.owner, reason = "A flight of 2026") =>
-      stage.ledger.connect(by).retire(token, amount, reason);
-
-    beforeEach(async () => {
-      made = await day();
-      token = await credit(made);
-      await issue(stage, made);
-    });
-
-    it("takes the holder's credits away for good, and counts them", async () => {
-      await expect(retire(1000n))
-        .to.emit(stage.ledger, "CreditsRetired")
-        .withArgs(token, stage.owner.address, 1000, "A flight of 2026");
-      await retire(756n);
-      expect([...(await stage.ledger.supplyOf(token))]).to.deep.equal([made.amount, 1756n]);
-      expect(await stage.ledger.balanceOf(stage.owner.address, token)).to.equal(10_000n);
-    });
-
-    it("takes credits of whoever got them by a transfer", async () => {
-      const { ledger, owner, anyone } = stage;
-      await ledger.connect(owner).safeTransferFrom(owner.address, anyone.address, token, 100, "0x");
-      await retire(100n, anyone);
-      expect([...(await ledger.supplyOf(token))]).to.deep.equal([made.amount, 100n]);
-      expect(await ledger.balanceOf(owner.address, token)).to.equal(made.amount - 100n);
-    });
-
-    it("refuses more than the sender has, and nothing", async () => {
-      const { anyone, owner } = stage;
-      await refused(retire(1n, anyone), "ERC1155InsufficientBalance", anyone.address, 0, 1, token);
-      const more = made.amount + 1n;
-      await refused(retire(more), "ERC1155InsufficientBalance", owner.address, made.amount, more, token);
-      await refused(retire(0n), "CarbonLedgerInvalidAmount", 0);
-    });
-
-    it("refuses credits that are retired already", async () => {
-      const { ledger, owner, anyone } = stage;
-      await retire(made.amount);
-      await refused(retire(1n), "ERC1155InsufficientBalance", owner.address, 0, 1, token);
-      const sent = ledger.connect(owner).safeTransferFrom(owner.address, anyone.address, token, 1, "0x");
-      await refused(sent, "ERC1155InsufficientBalance", owner.address, 0, 1, token);
-      await refused(issue(stage, made), "CarbonLedgerPeriodPast", made.asked.query.from, made.asked.query.to);
     });
   });
 });

@@ -1,3 +1,4 @@
+import { expect } from "chai";
 import { AbiCoder, keccak256, type Signer } from "ethers";
 import { Operation, type Query } from "../../toolkit/analytics/query.js";
 import { ANY_DEVICE, type AnalysisRequest, type DeviceFilter } from "../../toolkit/analytics/requests.js";
@@ -8,6 +9,7 @@ import {
   asked,
   type Changes,
   HOUR,
+  ITC,
   type Market,
   openMarket,
   ownerOf,
@@ -40,6 +42,9 @@ export const ENERGY = schemaIdOf({ quantity: "energy", unit: "Wh", scale: 0 });
 export const FACTOR = 412_500_000n;
 export const GRACE = HOUR;
 export const METERS = 6n;
+
+/** Wh of each of six meters: 28,501 together. */
+export const DAY = [[4000n, 3000n], [7001n], [500n, 500n, 500n], [9000n], [1000n], [3000n]];
 
 const MAX = { int64: 2n ** 63n - 1n, uint32: 2n ** 32n - 1n };
 const REDUCTIONS = [
@@ -78,6 +83,7 @@ export async function openLedger() {
   for (const who of [market.company, market.proposer]) {
     await world.itc.connect(who).approve(addresses.Analytics, 2n ** 256n - 1n);
   }
+  await world.itc.transfer(market.company.address, 20_000n * ITC);
   const pick = (k: number) => world.accounts[k] ?? operator;
   return { ...market, market, owner: pick(10), verifier: pick(11), anyone: pick(12), ledger: world.carbon };
 }
@@ -209,6 +215,38 @@ export function attest(
 export async function issue(stage: Ledger, made: Measured, signature?: string) {
   const by = signature ?? (await attest(stage, made));
   return stage.ledger.connect(stage.anyone).issue(made.words, made.asked, made.deadline, by);
+}
+
+/** For a suite: a ledger with a registered project; anew for each test. */
+export function withProject() {
+  let stage: Ledger;
+  let project: Project;
+  let restore: () => Promise<void>;
+
+  before(async () => {
+    stage = await openLedger();
+    project = await registered(stage);
+  });
+
+  beforeEach(async () => {
+    const snapshot = await stage.networkHelpers.takeSnapshot();
+    restore = () => snapshot.restore();
+  });
+
+  afterEach(() => restore());
+
+  return {
+    opened: () => ({ stage, project }),
+    now: async () => BigInt(await stage.networkHelpers.time.latest()),
+    /** The token of a result's period. */
+    credit: ({ project: of, asked: { query } }: Measured) => stage.ledger.creditOf(of, query.from, query.to),
+    /** A period in which all six meters measure. */
+    day: (changes: Changes = {}) => measured(stage, project, DAY, changes),
+    refused: (call: Promise<unknown>, error: string, ...args: unknown[]) =>
+      expect(call)
+        .to.be.revertedWithCustomError(stage.ledger, error)
+        .withArgs(...args),
+  };
 }
 
 function fail(): never {

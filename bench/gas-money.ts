@@ -41,47 +41,6 @@ export async function measureToken(bench: Bench): Promise<Measured[]> {
   ];
 }
 
-/** Opens a request and proposes a result of 1,000 devices. */
-export async function measureAnalytics(bench: Bench): Promise<Measured[]> {
-  const { operator, addresses, chain } = bench;
-  const { abi } = Analytics__factory;
-  const company = await bench.account("company");
-  const aggregator = await bench.account("aggregator");
-  for (const account of [company, aggregator]) {
-    await bench.send(operator, addresses.ITC, ITC__factory.abi, "transfer", [account.address, 10_000n * ITC_UNIT]);
-    await bench.send(account, addresses.ITC, ITC__factory.abi, "approve", [addresses.Analytics, 2n ** 256n - 1n]);
-  }
-  const request = (salt: string) => ({
-    requester: company.address,
-    salt: id(salt),
-    purpose: id("purpose"),
-    schema: id("schema"),
-    operation: 0,
-    from: 1_700_000_000n,
-    to: 1_700_086_400n,
-    cohort: 100n,
-    deadline: NEVER,
-    challengeWindow: DAY,
-    reward: 1_000n * ITC_UNIT,
-    bond: 100n * ITC_UNIT,
-  });
-  // The first request ever also pays for the escrow's first balance.
-  await bench.send(company, addresses.Analytics, abi, "request", [request("first")]);
-  const requested = await bench.send(company, addresses.Analytics, abi, "request", [request("second")]);
-  const contributions = Array.from({ length: 1_000 }, (_, k): Contribution => {
-    const account = addressOf(k);
-    return { owner: account, device: account as DeviceId, sum: BigInt(k), count: 24n };
-  });
-  const tree = new AggregateTree(inOrder(contributions));
-  const args = [request("second"), tree.root.aggregate, ...tree.children, ZeroHash];
-  const proposed = await bench.send(aggregator, addresses.Analytics, abi, "propose", args);
-  await chain.wait(1n);
-  return [
-    { id: "analytics.request", gas: requested },
-    { id: "analytics.propose", gas: proposed },
-  ];
-}
-
 /** Claims from pools whose manager is the bench: the code of the pool, without the analyses that fill it. */
 export async function measurePayouts(bench: Bench): Promise<Measured[]> {
   const uniswap = { name: "@uniswap/merkle-distributor", gas: await uniswapClaim(bench), measured: true };

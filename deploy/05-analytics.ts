@@ -1,3 +1,5 @@
+import { ZeroAddress } from "ethers";
+import { z } from "zod";
 import {
   Analytics__factory,
   CarbonLedger__factory,
@@ -5,10 +7,18 @@ import {
   DeviceRegions__factory,
   Eligibility__factory,
   Holdings__factory,
+  PayoutLists__factory,
+  PayoutPool__factory,
+  PayoutPoolFactory__factory,
+  PayoutRoller__factory,
   QuestionDesk__factory,
+  ResultClaims__factory,
   ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
+
+/** What is read of a ledger. */
+const Ledger = z.object({ pool: z.string() });
 
 /** Who may be in a result, the courts that judge results, the requests, and the example of a contract that acts on a result. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
@@ -37,15 +47,47 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     parameters.questionDeposit,
   );
   const court = await deployment.deploy("ResultCourt", ResultCourt__factory, ...shared, desk);
-  const zero = "0x0000000000000000000000000000000000000000";
-  await deployment.deploy(
+  const sinks = await deploySinks(deployment);
+  const analytics = await deployment.deploy(
     "Analytics",
     Analytics__factory,
     token,
-    [court, desk, zero, zero, zero],
+    [court, desk, ...sinks],
     parameters.minimumChallengeWindow,
     parameters.answerTime,
     parameters.minimumProposerBond,
   );
+  await openPool(deployment, analytics);
   await deployment.deploy("CarbonLedger", CarbonLedger__factory);
+}
+
+/** Where rewards go: claimed directly, rolled into a pool, or pushed. */
+async function deploySinks(deployment: Deployment): Promise<string[]> {
+  const { claimPeriod, minimumChallengeWindow, answerTime, minimumProposerBond, questionDeposit } =
+    deployment.parameters;
+  const token = deployment.address("ITC");
+  const factory = await deployment.deploy("PayoutPoolFactory", PayoutPoolFactory__factory, token);
+  const rules = [claimPeriod, minimumChallengeWindow, answerTime, minimumProposerBond, questionDeposit];
+  return [
+    await deployment.deploy("ResultClaims", ResultClaims__factory, token, claimPeriod),
+    await deployment.deploy("PayoutRoller", PayoutRoller__factory, token, factory, rules),
+    await deployment.deploy(
+      "PayoutLists",
+      PayoutLists__factory,
+      token,
+      claimPeriod,
+      minimumChallengeWindow,
+      minimumProposerBond,
+    ),
+  ];
+}
+
+/** The roller makes a pool for each contract with results; ours is there from the start. */
+async function openPool(deployment: Deployment, analytics: string): Promise<void> {
+  const poolOf = async (): Promise<string> => {
+    const [ledger] = await deployment.read("PayoutRoller", "ledgerOf", analytics);
+    return String(Ledger.parse(ledger).pool);
+  };
+  if ((await poolOf()) === ZeroAddress) await deployment.write("PayoutRoller", "openPool", analytics);
+  deployment.record("PayoutPool", await poolOf(), PayoutPool__factory.abi);
 }

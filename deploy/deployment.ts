@@ -26,8 +26,13 @@ export interface Addresses {
   readonly DeviceRegions: string;
   readonly QuestionDesk: string;
   readonly ResultCourt: string;
+  readonly ResultClaims: string;
   readonly PayoutRoller: string;
+  readonly PayoutLists: string;
+  readonly PayoutPoolFactory: string;
   readonly PayoutPool: string;
+  /** Where partials are proved; `deployPartialVerifier` isn't one of the steps that always run. */
+  readonly Groth16Verifier?: string;
 }
 
 /** What a deployment needs of a chain. */

@@ -20,6 +20,8 @@ const Parameters = z.strictObject({
   answerTime: z.int().positive().transform(BigInt),
   /** ITC that a question costs; more than its answer costs in gas. */
   questionDeposit: Itc,
+  /** Seconds after which rewards and earnings that nobody claims go back. */
+  claimPeriod: z.int().positive().transform(BigInt),
   /** ITC that whoever proposes puts down, at least. */
   minimumProposerBond: Itc,
 });

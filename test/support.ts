@@ -15,8 +15,12 @@ import {
   FeedFactory__factory,
   Holdings__factory,
   ITC__factory,
+  PayoutLists__factory,
+  PayoutPool__factory,
+  PayoutRoller__factory,
   Provenance__factory,
   QuestionDesk__factory,
+  ResultClaims__factory,
   ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import { Digests } from "../toolkit/identity/digests.js";
@@ -54,8 +58,12 @@ export async function deployed(hardfork: "osaka" | "prague" = "osaka") {
     consents: ConsentRegistry__factory.connect(addresses.ConsentRegistry, operator),
     feeds: FeedFactory__factory.connect(addresses.FeedFactory, operator),
     itc: ITC__factory.connect(addresses.ITC, operator),
+    lists: PayoutLists__factory.connect(addresses.PayoutLists, operator),
+    pool: PayoutPool__factory.connect(addresses.PayoutPool, operator),
+    resultClaims: ResultClaims__factory.connect(addresses.ResultClaims, operator),
     provenance: Provenance__factory.connect(addresses.Provenance, operator),
     registry: DeviceRegistry__factory.connect(addresses.DeviceRegistry, operator),
+    roller: PayoutRoller__factory.connect(addresses.PayoutRoller, operator),
   };
   const digests = new Digests({ chainId, registry: addresses.DeviceRegistry });
   return { ...contracts, addresses, operator, accounts, chainId, digests, ethers, networkHelpers, provider, target };

@@ -33,7 +33,10 @@ const Addresses = z.object({
   QuestionDesk: address,
   ResultCourt: address,
   Analytics: address,
+  ResultClaims: address,
   PayoutRoller: address,
+  PayoutLists: address,
+  PayoutPoolFactory: address,
   PayoutPool: address,
 });
 

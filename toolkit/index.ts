@@ -4,9 +4,11 @@
  *
  * @packageDocumentation
  */
-export * from "./analytics/aggregate-tree.js";
+
+export * from "./analytics/owner-nodes.js";
 export * from "./analytics/regions.js";
 export * from "./analytics/requests.js";
+export * from "./analytics/rolls.js";
 export * from "./analytics/shares.js";
 export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
@@ -61,5 +63,7 @@ export {
   nodeHash,
   verify as verifyProof,
 } from "./internal/merkle.js";
+export * from "./payouts/payout-directions.js";
+export * from "./payouts/payout-list.js";
 export * from "./payouts/payout-tree.js";
 export { decodeRevert, RevertedError, revertDataOf } from "./reverts.js";

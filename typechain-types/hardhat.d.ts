@@ -17,6 +17,7 @@ getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'Court', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Court__factory>
 getContractFactory(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegions__factory>
 getContractFactory(name: 'Eligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Eligibility__factory>
+getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Verifier__factory>
 getContractFactory(name: 'Holdings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Holdings__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
@@ -24,12 +25,22 @@ getContractFactory(name: 'ICourt', signerOrOptions?: ethers.Signer | FactoryOpti
 getContractFactory(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegions__factory>
 getContractFactory(name: 'IEligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEligibility__factory>
 getContractFactory(name: 'IHoldings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHoldings__factory>
+getContractFactory(name: 'IPartialVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPartialVerifier__factory>
+getContractFactory(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutLists__factory>
+getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuestionDesk__factory>
+getContractFactory(name: 'IResultClaims', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResultClaims__factory>
 getContractFactory(name: 'IResultCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResultCourt__factory>
+getContractFactory(name: 'IResults', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IResults__factory>
+getContractFactory(name: 'OwnerShares', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OwnerShares__factory>
 getContractFactory(name: 'Partials', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Partials__factory>
+getContractFactory(name: 'PayoutLists', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutLists__factory>
+getContractFactory(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutRoller__factory>
 getContractFactory(name: 'QuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuestionDesk__factory>
+getContractFactory(name: 'ResultClaims', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultClaims__factory>
 getContractFactory(name: 'ResultCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultCourt__factory>
 getContractFactory(name: 'ResultTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ResultTree__factory>
+getContractFactory(name: 'RollBook', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RollBook__factory>
 getContractFactory(name: 'DataAnchor', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAnchor__factory>
 getContractFactory(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceFeed__factory>
 getContractFactory(name: 'FeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FeedFactory__factory>
@@ -69,8 +80,11 @@ getContractFactory(name: 'BloomFilter', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.HyperLogLog__factory>
 getContractFactory(name: 'Merkle', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Merkle__factory>
 getContractFactory(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPool__factory>
+getContractFactory(name: 'IPayoutPoolFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutPoolFactory__factory>
 getContractFactory(name: 'IRewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRewardSink__factory>
 getContractFactory(name: 'PayoutPool', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPool__factory>
+getContractFactory(name: 'PayoutPoolFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PayoutPoolFactory__factory>
+getContractFactory(name: 'RewardSink', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RewardSink__factory>
 getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITC__factory>
 
   getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
@@ -79,6 +93,7 @@ getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, sig
 getContractAt(name: 'Court', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Court>
 getContractAt(name: 'DeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegions>
 getContractAt(name: 'Eligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Eligibility>
+getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Verifier>
 getContractAt(name: 'Holdings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Holdings>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
@@ -86,12 +101,22 @@ getContractAt(name: 'ICourt', address: string | ethers.Addressable, signer?: eth
 getContractAt(name: 'IDeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegions>
 getContractAt(name: 'IEligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEligibility>
 getContractAt(name: 'IHoldings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHoldings>
+getContractAt(name: 'IPartialVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPartialVerifier>
+getContractAt(name: 'IPayoutLists', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutLists>
+getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'IQuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuestionDesk>
+getContractAt(name: 'IResultClaims', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResultClaims>
 getContractAt(name: 'IResultCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResultCourt>
+getContractAt(name: 'IResults', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IResults>
+getContractAt(name: 'OwnerShares', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OwnerShares>
 getContractAt(name: 'Partials', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Partials>
+getContractAt(name: 'PayoutLists', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutLists>
+getContractAt(name: 'PayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutRoller>
 getContractAt(name: 'QuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuestionDesk>
+getContractAt(name: 'ResultClaims', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultClaims>
 getContractAt(name: 'ResultCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultCourt>
 getContractAt(name: 'ResultTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ResultTree>
+getContractAt(name: 'RollBook', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RollBook>
 getContractAt(name: 'DataAnchor', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAnchor>
 getContractAt(name: 'DeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceFeed>
 getContractAt(name: 'FeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FeedFactory>
@@ -131,8 +156,11 @@ getContractAt(name: 'BloomFilter', address: string | ethers.Addressable, signer?
 getContractAt(name: 'HyperLogLog', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.HyperLogLog>
 getContractAt(name: 'Merkle', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Merkle>
 getContractAt(name: 'IPayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPool>
+getContractAt(name: 'IPayoutPoolFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutPoolFactory>
 getContractAt(name: 'IRewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRewardSink>
 getContractAt(name: 'PayoutPool', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPool>
+getContractAt(name: 'PayoutPoolFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PayoutPoolFactory>
+getContractAt(name: 'RewardSink', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RewardSink>
 getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
@@ -141,6 +169,7 @@ deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'Court', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
 deployContract(name: 'Holdings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
@@ -148,12 +177,22 @@ deployContract(name: 'ICourt', signerOrOptions?: ethers.Signer | DeployContractO
 deployContract(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IPartialVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPartialVerifier>
+deployContract(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
+deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
+deployContract(name: 'IResultClaims', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultClaims>
 deployContract(name: 'IResultCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultCourt>
+deployContract(name: 'IResults', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResults>
+deployContract(name: 'OwnerShares', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OwnerShares>
 deployContract(name: 'Partials', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
+deployContract(name: 'PayoutLists', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutLists>
+deployContract(name: 'PayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'QuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuestionDesk>
+deployContract(name: 'ResultClaims', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultClaims>
 deployContract(name: 'ResultCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultCourt>
 deployContract(name: 'ResultTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
+deployContract(name: 'RollBook', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RollBook>
 deployContract(name: 'DataAnchor', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -193,8 +232,11 @@ deployContract(name: 'BloomFilter', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'HyperLogLog', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IPayoutPoolFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPoolFactory>
 deployContract(name: 'IRewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'PayoutPoolFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPoolFactory>
+deployContract(name: 'RewardSink', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
   deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
@@ -203,6 +245,7 @@ deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Si
 deployContract(name: 'Court', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'DeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
 deployContract(name: 'Holdings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
@@ -210,12 +253,22 @@ deployContract(name: 'ICourt', args: any[], signerOrOptions?: ethers.Signer | De
 deployContract(name: 'IDeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IPartialVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPartialVerifier>
+deployContract(name: 'IPayoutLists', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
+deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'IQuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
+deployContract(name: 'IResultClaims', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultClaims>
 deployContract(name: 'IResultCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResultCourt>
+deployContract(name: 'IResults', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IResults>
+deployContract(name: 'OwnerShares', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OwnerShares>
 deployContract(name: 'Partials', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Partials>
+deployContract(name: 'PayoutLists', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutLists>
+deployContract(name: 'PayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutRoller>
 deployContract(name: 'QuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuestionDesk>
+deployContract(name: 'ResultClaims', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultClaims>
 deployContract(name: 'ResultCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultCourt>
 deployContract(name: 'ResultTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ResultTree>
+deployContract(name: 'RollBook', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RollBook>
 deployContract(name: 'DataAnchor', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAnchor>
 deployContract(name: 'DeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceFeed>
 deployContract(name: 'FeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FeedFactory>
@@ -255,8 +308,11 @@ deployContract(name: 'BloomFilter', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'HyperLogLog', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.HyperLogLog>
 deployContract(name: 'Merkle', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Merkle>
 deployContract(name: 'IPayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPool>
+deployContract(name: 'IPayoutPoolFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutPoolFactory>
 deployContract(name: 'IRewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRewardSink>
 deployContract(name: 'PayoutPool', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPool>
+deployContract(name: 'PayoutPoolFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PayoutPoolFactory>
+deployContract(name: 'RewardSink', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RewardSink>
 deployContract(name: 'ITC', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITC>
 
     // default types

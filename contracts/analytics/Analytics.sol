@@ -244,9 +244,10 @@ contract Analytics is IAnalytics, EIP712 {
         proposal.root = analysis.root;
         proposal.proposer = analysis.proposer;
         proposal.snapshot = analysis.requestedAt;
+        proposal.proposedAt = analysis.proposedAt;
         proposal.proposedBlock = analysis.proposedBlock;
         proposal.challengeEnd = _challengeEndOf(asked, analysis);
-        proposal.stamp = keccak256(abi.encode(id, proposal.root, proposal.proposer, proposal.proposedBlock));
+        proposal.stamp = keccak256(abi.encode(id, proposal.root, proposal.proposer, proposal.proposedAt));
     }
 
     /// @inheritdoc IAnalytics
@@ -325,7 +326,10 @@ contract Analytics is IAnalytics, EIP712 {
         uint64 lastSecond = _lastSecondOf(asked, analysis);
         require(block.timestamp <= lastSecond, AnalyticsTooLate(id, lastSecond));
         uint64 members = root.summary.members;
-        require(members >= asked.terms.cohort, AnalyticsCohortTooSmall(id, members, asked.terms.cohort));
+        require(
+            members >= asked.terms.cohort && members <= root.summary.leaves,
+            AnalyticsCohortTooSmall(id, members, asked.terms.cohort)
+        );
         uint128 weight = root.summary.weight;
         require(
             weight != 0 && uint256(asked.terms.price) * weight <= asked.terms.reward,

@@ -38,6 +38,7 @@ interface IQuestionDesk is ICourt {
     error QuestionDeskNoLeaf(RequestId id, uint64 index);
     error QuestionDeskTooLate(RequestId id, uint64 until);
     error QuestionDeskLess(RequestId id, DeviceId device, uint64 count);
+    error QuestionDeskNoMargin(uint256 gasLeft, uint256 margin);
 
     /// @notice Demands that the proposer show a leaf and everything on the way up to the root. Takes the deposit (allowance needed).
     /// @param root The proposal's root, which says how many leaves there are.
@@ -50,7 +51,7 @@ interface IQuestionDesk is ICourt {
     /// @param first With `second`, what the leaf's evidence is the hash of.
     /// @param path Bit k says on which side the k-th sibling stands: 1 left.
     /// @param siblings From the lowest level up, with the bytes of their aggregates.
-    /// Errors: QuestionDeskNotAsked, CourtWrongEvidence, CourtNotInResult, CourtWindowOver (the proposal is gone). Event: QuestionSettled.
+    /// Errors: QuestionDeskNotAsked, CourtWrongEvidence, CourtNotInResult (also for a proposal that is gone). Event: QuestionSettled.
     function show(
         IAnalytics analytics,
         Request calldata asked,
@@ -87,7 +88,10 @@ interface IQuestionDesk is ICourt {
     function settle(IAnalytics analytics, Request calldata asked, bytes32 stamp, bytes32 subject) external;
 
     /// @notice Lays a device's readings open before the data come to their end, so that no result can leave them out. Anyone.
-    /// Errors: QuestionDeskTooLate after `anchoredBy`, QuestionDeskLess for not more than before. Event: ReadingsContributed.
+    ///         What is contributed holds while the device is active and doesn't change (keys, delegates, attributes, owner, state): its key may
+    ///         not bear the readings out any longer. It can then be contributed anew.
+    /// Errors: QuestionDeskTooLate after `anchoredBy`, QuestionDeskLess for not more than before or more than the cap, QuestionDeskNoMargin where
+    /// the transaction has too little gas left for an answer with these readings to be sent at all. Event: ReadingsContributed.
     function contributeReadings(
         IAnalytics analytics,
         Request calldata asked,
@@ -95,7 +99,7 @@ interface IQuestionDesk is ICourt {
         OpenReading[] calldata readings
     ) external;
 
-    /// @notice How many readings were contributed for a device.
+    /// @notice How many readings were contributed for a device, as far as that holds.
     function contributionOf(IAnalytics analytics, RequestId id, DeviceId device) external view returns (uint64 count);
 
     /// @notice Who asked a question about which device (0 for a demanded leaf), and when the answer is due; all 0 for one that wasn't asked, or is

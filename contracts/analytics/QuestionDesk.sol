@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
-import {DeviceId} from "../identity/DeviceTypes.sol";
+import {DeviceId, DeviceState} from "../identity/DeviceTypes.sol";
+import {IERC1056} from "../identity/IERC1056.sol";
 import {Court} from "./Court.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IEligibility} from "./IEligibility.sol";
@@ -29,11 +30,22 @@ contract QuestionDesk is IQuestionDesk, Court {
         DeviceId device;
     }
 
+    /// @dev One slot. When and at which block it came tells whether the device has changed since.
+    struct Contribution {
+        uint64 count;
+        uint64 time;
+        uint64 blockNumber;
+    }
+
+    /// @dev More than an answer costs beyond a contribution of the same readings.
+    uint256 private constant ANSWER_MARGIN = 250_000;
+
     IERC20 private immutable TOKEN;
     uint256 private immutable DEPOSIT;
 
     mapping(bytes32 id => Question) private _questions;
-    mapping(IAnalytics analytics => mapping(RequestId id => mapping(DeviceId device => uint64))) private _contributions;
+    mapping(IAnalytics analytics => mapping(RequestId id => mapping(DeviceId device => Contribution)))
+        private _contributions;
 
     /// @param token ITC.
     /// @param anchor Holds the logs.
@@ -123,7 +135,7 @@ contract QuestionDesk is IQuestionDesk, Court {
         // Interactions: ITC reverts, it never returns false.
         if (stands) {
             bool isForDevice = DeviceId.unwrap(asked_.device) != address(0);
-            if (isForDevice && !_isSteady(asked_.device, proposal.proposedBlock)) {
+            if (isForDevice && !_isSteady(asked_.device, proposal.proposedAt, proposal.proposedBlock)) {
                 analytics.dismiss(asked, asked_.asker);
             } else {
                 analytics.slash(asked, asked_.asker);
@@ -144,15 +156,12 @@ contract QuestionDesk is IQuestionDesk, Court {
         (RequestStatus status, , , ) = analytics.statusOf(asked);
         require(status == RequestStatus.Open && block.timestamp <= until, QuestionDeskTooLate(id, until));
         uint64 count = _lay(asked.query, id, device, readings).count;
-        uint64 before = _contributions[analytics][id][device];
+        uint64 before = contributionOf(analytics, id, device);
         require(count > before && count <= asked.query.cap, QuestionDeskLess(id, device, before));
-        _contributions[analytics][id][device] = count;
+        _contributions[analytics][id][device] = Contribution(count, uint64(block.timestamp), uint64(block.number));
         emit ReadingsContributed(address(analytics), id, device, count);
-    }
-
-    /// @inheritdoc IQuestionDesk
-    function contributionOf(IAnalytics analytics, RequestId id, DeviceId device) external view returns (uint64 count) {
-        return _contributions[analytics][id][device];
+        // Whoever counts these readings must be able to lay them open in one transaction, as large as they come.
+        require(gasleft() >= ANSWER_MARGIN, QuestionDeskNoMargin(gasleft(), ANSWER_MARGIN));
     }
 
     /// @inheritdoc IQuestionDesk
@@ -164,6 +173,19 @@ contract QuestionDesk is IQuestionDesk, Court {
     /// @inheritdoc IQuestionDesk
     function deposit() external view returns (uint256) {
         return DEPOSIT;
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function contributionOf(IAnalytics analytics, RequestId id, DeviceId device) public view returns (uint64 count) {
+        Contribution storage made = _contributions[analytics][id][device];
+        count = made.count;
+        if (count == 0) return 0;
+        (DeviceState state, , , , , uint64 stateSince, ) = REGISTRY.deviceOf(device);
+        bool holds =
+            state == DeviceState.Active &&
+                stateSince <= made.time &&
+                IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) <= made.blockNumber;
+        return holds ? count : 0;
     }
 
     /// @inheritdoc IQuestionDesk

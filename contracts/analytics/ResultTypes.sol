@@ -69,6 +69,7 @@ struct Place {
 /// @notice A result that can be challenged.
 /// @param root The digest of the tree's root.
 /// @param snapshot When the request was made: who owned and agreed to what then is in.
+/// @param proposedAt When it came; in a later second than the request's proposal before it.
 /// @param challengeEnd Last second for a challenge.
 /// @param stamp Tells this proposal from all others.
 struct Proposal {
@@ -76,6 +77,7 @@ struct Proposal {
     bytes32 root;
     address proposer;
     uint64 snapshot;
+    uint64 proposedAt;
     uint64 proposedBlock;
     uint64 challengeEnd;
     bytes32 stamp;

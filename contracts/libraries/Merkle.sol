@@ -92,6 +92,18 @@ library Merkle {
         return hashes[0];
     }
 
+    /// @notice Where the leaf at `index` of a tree of `leaves` stands: the one path that leads from it to the root. Undefined for an
+    ///         index that isn't below `leaves`.
+    /// @return path See `climb`.
+    /// @return siblings How many there are on the way.
+    function placeOf(uint256 index, uint256 leaves) internal pure returns (uint256 path, uint256 siblings) {
+        for (uint256 width = leaves; width > 1; width -= width >> 1) {
+            // A lone right-most node moves up without a sibling.
+            if (index & 1 == 1 || index + 1 < width) path |= (index & 1) << siblings++;
+            index >>= 1;
+        }
+    }
+
     /// @dev Climbs one level of `width` nodes. Siblings are read beyond their end where there are too few: the caller refuses what comes of it.
     ///      In assembly: 400 gas a node against 970, of which a batch of 50 from a large lot has 14 a device. A fuzz test compares it with a
     ///      plain version.

@@ -49,6 +49,10 @@ contract MerkleReference {
         intact = keccak256(before) == seal && keccak256(later) == keccak256(abi.encode(siblings, leaves));
     }
 
+    function placeOf(uint256 index, uint256 leaves) external pure returns (uint256 path, uint256 siblings) {
+        return Merkle.placeOf(index, leaves);
+    }
+
     function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x01), left, right));
     }

@@ -40,6 +40,7 @@ export function requestOf({ filter, terms }: Changes = {}) {
       epsilon: 10n,
       price: TERMS.price,
       reward: 1,
+      fee: 0,
       bond: 1,
       deadline: 1,
       challengeWindow: 1,

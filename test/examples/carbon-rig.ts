@@ -3,14 +3,12 @@ import { AbiCoder, keccak256, type Signer } from "ethers";
 import { Operation, type Query } from "../../toolkit/analytics/query.js";
 import { ANY_DEVICE, type AnalysisRequest, type DeviceFilter } from "../../toolkit/analytics/requests.js";
 import { schemaIdOf } from "../../toolkit/anchoring/readings.js";
-import { Analytics__factory } from "../../toolkit/contracts.js";
 import {
   anchored,
   asked,
   type Changes,
   HOUR,
   ITC,
-  type Market,
   openMarket,
   ownerOf,
   PURPOSE,
@@ -70,20 +68,11 @@ export interface Measured extends Reductions {
   readonly asked: AnalysisRequest;
 }
 
-/** A market of six meters whose `Analytics` hands rewards on to a sink that takes them, a project's owner and its verifier. */
+/** A market of six meters, a project's owner and its verifier. */
 export async function openLedger() {
-  const opened = await openMarket();
-  const { world, operator, addresses: there, ethers } = opened;
-  const sink = await (await ethers.deployContract("OpenSink")).getAddress();
-  const [window, answer, bond] = await opened.analytics.limits();
-  const parts = { court: there.ResultCourt, questions: there.QuestionDesk, claims: sink, roller: sink, pusher: sink };
-  const analytics = await new Analytics__factory(operator).deploy(there.ITC, parts, window, answer, bond);
-  const addresses = { ...there, Analytics: await analytics.getAddress() };
-  const market: Market = { ...opened, analytics, addresses };
-  for (const who of [market.company, market.proposer]) {
-    await world.itc.connect(who).approve(addresses.Analytics, 2n ** 256n - 1n);
-  }
-  await world.itc.transfer(market.company.address, 20_000n * ITC);
+  const market = await openMarket();
+  const { world, operator, company } = market;
+  await world.itc.transfer(company.address, 20_000n * ITC);
   const pick = (k: number) => world.accounts[k] ?? operator;
   return { ...market, market, owner: pick(10), verifier: pick(11), anyone: pick(12), ledger: world.carbon };
 }

@@ -267,36 +267,5 @@ describe("DeviceRegistry's tokens", () => {
         expect(await valid).to.equal(false);
       }
     });
-
-    it("leaves the seller's consent behind: the device doesn't count under it any more", async () => {
-      const market = await openMarket();
-      const [seller, other] = market.owners;
-      const sold = market.keys[0];
-      if (!seller || !other || !sold) throw new Error("The market is empty.");
-      await market.registry.connect(seller).transferFrom(seller.address, market.stranger.address, sold.id);
-      const request = await requestOf(market);
-      await market.analytics.connect(market.company).request(request);
-      const contribution = (owner: string, k: number) => {
-        return { owner, device: (market.keys[k] ?? sold).id, sum: 1n, count: 1n };
-      };
-      // Neither as the seller's, who agreed and has it no more, nor as the buyer's, who has it and didn't agree.
-      for (const owner of [seller.address, market.stranger.address]) {
-        const snapshot = await market.networkHelpers.takeSnapshot();
-        const tree = treeOf([contribution(owner, 0), contribution(other.address, 1), contribution(other.address, 4)]);
-        const [left, right] = tree.children;
-        await market.analytics.connect(market.proposer).propose(request, tree.root.aggregate, left, right, PURPOSE);
-        const show = (device: string) => {
-          const place = tree.leaves.findIndex((leaf) => leaf.device === device);
-          const { path, siblings } = tree.prove(place);
-          const leaf = tree.leaves[place] ?? contribution(owner, 0);
-          return market.analytics.connect(market.stranger).challengeMember(request, leaf, path, siblings);
-        };
-        await expect(show(contribution(other.address, 1).device))
-          .to.be.revertedWithCustomError(market.analytics, "AnalyticsMemberIsEligible")
-          .withArgs(idOf(market, request), contribution(other.address, 1).device);
-        await expect(show(sold.id)).not.to.be.revert(market.ethers);
-        await snapshot.restore();
-      }
-    });
   });
 });

@@ -124,6 +124,11 @@ export function leafBelow(leaf: ResultLeaf): Uint8Array {
   return leafHash(word(fromHex(owner)), word(fromHex(device)), ...numbers, fromHex(evidence), fromHex(aggregate));
 }
 
+/** The node of a leaf. */
+export function leafNode(leaf: ResultLeaf): ResultNode {
+  return nodeOf(builtLeaf(leaf));
+}
+
 /** The order of leaves: by owner, then by device. */
 export function compareLeaves(
   a: { readonly owner: string; readonly device: string },
@@ -156,16 +161,19 @@ export class ResultTree {
   /**
    * @param query Says how partials merge.
    * @param leaves At least one, ascending by {@link compareLeaves}.
+   * @param strict False takes leaves in any order, as a false proposal may have them; no gap can be told then.
    * Errors: RangeError for leaves that don't ascend, or don't merge.
    */
   constructor(
     readonly query: Query,
     readonly leaves: readonly ResultLeaf[],
+    strict = true,
   ) {
     if (leaves.length === 0) throw new RangeError("A result needs a leaf.");
-    for (const [k, leaf] of leaves.entries()) {
-      const before = leaves[k - 1];
-      if (before && compareLeaves(before, leaf) >= 0) throw new RangeError(`Leaf ${k} isn't behind the one before.`);
+    for (let k = 1; strict && k < leaves.length; k++) {
+      const [before, leaf] = [leaves[k - 1], leaves[k]];
+      if (before && leaf && compareLeaves(before, leaf) >= 0)
+        throw new RangeError(`Leaf ${k} isn't behind the one before.`);
     }
     this.levels = [leaves.map(builtLeaf)];
     for (let level = this.levels[0] ?? []; level.length > 1; ) {
@@ -282,6 +290,7 @@ export class ResultTree {
 
   private over(left: Built, right: Built): Built {
     const partial = mergePartials(this.query, left.partial, right.partial);
+    if (!partial) throw new RangeError(`The partials from ${left.summary.firstDevice} on don't merge.`);
     const [a, b] = [left.summary, right.summary];
     const summary: Summary = {
       firstOwner: a.firstOwner,

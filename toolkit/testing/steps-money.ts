@@ -131,13 +131,13 @@ export async function claim(world: World, step: StepOf<"claim">): Promise<string
   for (const owner of world.accountsOf(step.owners)) {
     const earned = world.earned.get(owner.address) ?? 0n;
     if (earned > world.claimed(owner.address)) {
-      const { path, siblings } = tree.prove(owner.address);
+      const { leaf, path, siblings } = tree.claimOf(owner.address);
       const sender = step.by === undefined ? owner : world.account(step.by);
       await world.send(
         sender,
         "PayoutPool",
         "claim",
-        [owner.address, earned, path, siblings.map(toHex)],
+        [owner.address, earned, leaf.before, path, siblings],
         "claim a payout",
       );
       claims += 1;

@@ -145,7 +145,7 @@ const interfaces = {
   FeedFactory: bindings.FeedFactory__factory.createInterface(),
   ITC: bindings.ITC__factory.createInterface(),
   PayoutPool: bindings.PayoutPool__factory.createInterface(),
-  PayoutRoller: bindings.PayoutRoller__factory.createInterface(),
+  PayoutRoller: bindings.PayoutRollerV1__factory.createInterface(),
   Provenance: bindings.Provenance__factory.createInterface(),
 };
 

@@ -2,19 +2,50 @@
 // @ts-nocheck
 /* tslint:disable */
 /* eslint-disable */
-import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
-import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedListener, TypedContractMethod } from "../common.js"
+import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
+import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
 
   export interface IRewardSinkInterface extends Interface {
-    getFunction(nameOrSignature: "fund"): FunctionFragment;
+    getFunction(nameOrSignature: "claimPeriod" | "fund" | "owed" | "rewardOf" | "sweep"): FunctionFragment;
 
-    
+    getEvent(nameOrSignatureOrTopic: "RewardFunded" | "RewardReturned"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'fund', values: [BytesLike, AddressLike, BigNumberish]): string;
+    encodeFunctionData(functionFragment: 'claimPeriod', values?: undefined): string;
+encodeFunctionData(functionFragment: 'fund', values: [BytesLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'owed', values?: undefined): string;
+encodeFunctionData(functionFragment: 'rewardOf', values: [AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'sweep', values: [AddressLike, BytesLike]): string;
 
-    decodeFunctionResult(functionFragment: 'fund', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'claimPeriod', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'fund', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'owed', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rewardOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'sweep', data: BytesLike): Result;
   }
+
+  
+    export namespace RewardFundedEvent {
+      export type InputTuple = [analytics: AddressLike, id: BytesLike, requester: AddressLike, reward: BigNumberish];
+      export type OutputTuple = [analytics: string, id: string, requester: string, reward: bigint];
+      export interface OutputObject {analytics: string, id: string, requester: string, reward: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RewardReturnedEvent {
+      export type InputTuple = [analytics: AddressLike, id: BytesLike, requester: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [analytics: string, id: string, requester: string, amount: bigint];
+      export interface OutputObject {analytics: string, id: string, requester: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
 
   
 
@@ -52,8 +83,40 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     
     
+    claimPeriod: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     fund: TypedContractMethod<
       [id: BytesLike, requester: AddressLike, reward: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    owed: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    rewardOf: TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [[string, bigint, bigint, bigint] & {requester: string, reward: bigint, left: bigint, fundedAt: bigint }],
+      'view'
+    >
+    
+
+    
+    sweep: TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -62,15 +125,43 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'fund'): TypedContractMethod<
+    getFunction(nameOrSignature: 'claimPeriod'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'fund'): TypedContractMethod<
       [id: BytesLike, requester: AddressLike, reward: BigNumberish, ],
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'owed'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'rewardOf'): TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [[string, bigint, bigint, bigint] & {requester: string, reward: bigint, left: bigint, fundedAt: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'sweep'): TypedContractMethod<
+      [analytics: AddressLike, id: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
 
-    
+    getEvent(key: 'RewardFunded'): TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+getEvent(key: 'RewardReturned'): TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
 
     filters: {
       
+      'RewardFunded(address,bytes32,address,uint256)': TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+      RewardFunded: TypedContractEvent<RewardFundedEvent.InputTuple, RewardFundedEvent.OutputTuple, RewardFundedEvent.OutputObject>;
+    
+
+      'RewardReturned(address,bytes32,address,uint256)': TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
+      RewardReturned: TypedContractEvent<RewardReturnedEvent.InputTuple, RewardReturnedEvent.OutputTuple, RewardReturnedEvent.OutputObject>;
+    
     };
   }

@@ -5,26 +5,91 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type EarningsStruct = {account: AddressLike, earned: BigNumberish, before: BigNumberish}
+
+    export type EarningsStructOutput = [account: string, earned: bigint, before: bigint] & {account: string, earned: bigint, before: bigint }
+  
+
+    export type EarningsBatchStruct = {leaves: EarningsStruct[], places: BigNumberish[], size: BigNumberish, siblings: BytesLike[]}
+
+    export type EarningsBatchStructOutput = [leaves: EarningsStructOutput[], places: bigint[], size: bigint, siblings: string[]] & {leaves: EarningsStructOutput[], places: bigint[], size: bigint, siblings: string[] }
+  
 
   export interface PayoutPoolInterface extends Interface {
-    getFunction(nameOrSignature: "claim" | "claimedOf" | "currentEpoch" | "manager" | "publish"): FunctionFragment;
+    getFunction(nameOrSignature: "claim" | "claimBatch" | "claimInto" | "claimIntoDigest" | "claimPeriod" | "claimTo" | "claimToDigest" | "claimedOf" | "currentEpoch" | "eip712Domain" | "epochOf" | "expire" | "manager" | "nonces" | "publish"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "EpochPublished"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "EIP712DomainChanged" | "EarningsDirected" | "EarningsExpired" | "EpochPublished"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'claim', values: [AddressLike, BigNumberish, BigNumberish, BytesLike[]]): string;
+    encodeFunctionData(functionFragment: 'claim', values: [AddressLike, BigNumberish, BigNumberish, BigNumberish, BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'claimBatch', values: [EarningsBatchStruct]): string;
+encodeFunctionData(functionFragment: 'claimInto', values: [EarningsStruct, BigNumberish, BytesLike[], AddressLike, BytesLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'claimIntoDigest', values: [AddressLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'claimPeriod', values?: undefined): string;
+encodeFunctionData(functionFragment: 'claimTo', values: [EarningsStruct, BigNumberish, BytesLike[], AddressLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'claimToDigest', values: [AddressLike, AddressLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimedOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'currentEpoch', values?: undefined): string;
+encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
+encodeFunctionData(functionFragment: 'epochOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'expire', values: [BigNumberish, EarningsBatchStruct]): string;
 encodeFunctionData(functionFragment: 'manager', values?: undefined): string;
+encodeFunctionData(functionFragment: 'nonces', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [BytesLike, BigNumberish]): string;
 
     decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimBatch', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimInto', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimIntoDigest', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimPeriod', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimTo', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimToDigest', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimedOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'currentEpoch', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'epochOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'expire', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'manager', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'nonces', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
   }
 
   
+    export namespace EIP712DomainChangedEvent {
+      export type InputTuple = [];
+      export type OutputTuple = [];
+      export interface OutputObject {};
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace EarningsDirectedEvent {
+      export type InputTuple = [account: AddressLike, to: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, to: string, amount: bigint];
+      export interface OutputObject {account: string, to: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace EarningsExpiredEvent {
+      export type InputTuple = [epoch: BigNumberish, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [epoch: bigint, account: string, amount: bigint];
+      export interface OutputObject {epoch: bigint, account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace EpochPublishedEvent {
       export type InputTuple = [epoch: BigNumberish, root: BytesLike, amount: BigNumberish];
       export type OutputTuple = [epoch: bigint, root: string, amount: bigint];
@@ -72,9 +137,57 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
     
     
     claim: TypedContractMethod<
-      [account: AddressLike, earned: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [account: AddressLike, earned: BigNumberish, before: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    claimBatch: TypedContractMethod<
+      [batch: EarningsBatchStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    claimInto: TypedContractMethod<
+      [leaf: EarningsStruct, path: BigNumberish, proof: BytesLike[], to: AddressLike, data: BytesLike, deadline: BigNumberish, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    claimIntoDigest: TypedContractMethod<
+      [account: AddressLike, to: AddressLike, data: BytesLike, nonce: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    claimPeriod: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    claimTo: TypedContractMethod<
+      [leaf: EarningsStruct, path: BigNumberish, proof: BytesLike[], to: AddressLike, deadline: BigNumberish, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    claimToDigest: TypedContractMethod<
+      [account: AddressLike, to: AddressLike, nonce: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
     >
     
 
@@ -95,9 +208,41 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
     
 
     
+    eip712Domain: TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
+      'view'
+    >
+    
+
+    
+    epochOf: TypedContractMethod<
+      [epoch: BigNumberish, ],
+      [[string, bigint] & {root: string, publishedAt: bigint }],
+      'view'
+    >
+    
+
+    
+    expire: TypedContractMethod<
+      [epoch: BigNumberish, batch: EarningsBatchStruct, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     manager: TypedContractMethod<
       [],
       [string],
+      'view'
+    >
+    
+
+    
+    nonces: TypedContractMethod<
+      [owner: AddressLike, ],
+      [bigint],
       'view'
     >
     
@@ -114,9 +259,39 @@ decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'claim'): TypedContractMethod<
-      [account: AddressLike, earned: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
+      [account: AddressLike, earned: BigNumberish, before: BigNumberish, path: BigNumberish, proof: BytesLike[], ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimBatch'): TypedContractMethod<
+      [batch: EarningsBatchStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimInto'): TypedContractMethod<
+      [leaf: EarningsStruct, path: BigNumberish, proof: BytesLike[], to: AddressLike, data: BytesLike, deadline: BigNumberish, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimIntoDigest'): TypedContractMethod<
+      [account: AddressLike, to: AddressLike, data: BytesLike, nonce: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'claimPeriod'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'claimTo'): TypedContractMethod<
+      [leaf: EarningsStruct, path: BigNumberish, proof: BytesLike[], to: AddressLike, deadline: BigNumberish, signature: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimToDigest'): TypedContractMethod<
+      [account: AddressLike, to: AddressLike, nonce: BigNumberish, deadline: BigNumberish, ],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'claimedOf'): TypedContractMethod<
       [account: AddressLike, ],
@@ -128,9 +303,29 @@ getFunction(nameOrSignature: 'currentEpoch'): TypedContractMethod<
       [[bigint, string] & {epoch: bigint, root: string }],
       'view'
     >;
+getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
+      [],
+      [[string, string, string, bigint, string, string, bigint[]] & {fields: string, name: string, version: string, chainId: bigint, verifyingContract: string, salt: string, extensions: bigint[] }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'epochOf'): TypedContractMethod<
+      [epoch: BigNumberish, ],
+      [[string, bigint] & {root: string, publishedAt: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'expire'): TypedContractMethod<
+      [epoch: BigNumberish, batch: EarningsBatchStruct, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'manager'): TypedContractMethod<
       [],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'nonces'): TypedContractMethod<
+      [owner: AddressLike, ],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'publish'): TypedContractMethod<
@@ -139,10 +334,25 @@ getFunction(nameOrSignature: 'publish'): TypedContractMethod<
       'nonpayable'
     >;
 
-    getEvent(key: 'EpochPublished'): TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
+    getEvent(key: 'EIP712DomainChanged'): TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+getEvent(key: 'EarningsDirected'): TypedContractEvent<EarningsDirectedEvent.InputTuple, EarningsDirectedEvent.OutputTuple, EarningsDirectedEvent.OutputObject>;
+getEvent(key: 'EarningsExpired'): TypedContractEvent<EarningsExpiredEvent.InputTuple, EarningsExpiredEvent.OutputTuple, EarningsExpiredEvent.OutputObject>;
+getEvent(key: 'EpochPublished'): TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
 
     filters: {
       
+      'EIP712DomainChanged()': TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+      EIP712DomainChanged: TypedContractEvent<EIP712DomainChangedEvent.InputTuple, EIP712DomainChangedEvent.OutputTuple, EIP712DomainChangedEvent.OutputObject>;
+    
+
+      'EarningsDirected(address,address,uint256)': TypedContractEvent<EarningsDirectedEvent.InputTuple, EarningsDirectedEvent.OutputTuple, EarningsDirectedEvent.OutputObject>;
+      EarningsDirected: TypedContractEvent<EarningsDirectedEvent.InputTuple, EarningsDirectedEvent.OutputTuple, EarningsDirectedEvent.OutputObject>;
+    
+
+      'EarningsExpired(uint64,address,uint256)': TypedContractEvent<EarningsExpiredEvent.InputTuple, EarningsExpiredEvent.OutputTuple, EarningsExpiredEvent.OutputObject>;
+      EarningsExpired: TypedContractEvent<EarningsExpiredEvent.InputTuple, EarningsExpiredEvent.OutputTuple, EarningsExpiredEvent.OutputObject>;
+    
+
       'EpochPublished(uint64,bytes32,uint256)': TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
       EpochPublished: TypedContractEvent<EpochPublishedEvent.InputTuple, EpochPublishedEvent.OutputTuple, EpochPublishedEvent.OutputObject>;
     

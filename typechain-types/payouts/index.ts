@@ -3,5 +3,8 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { IPayoutPool } from './IPayoutPool.js';
+export type { IPayoutPoolFactory } from './IPayoutPoolFactory.js';
 export type { IRewardSink } from './IRewardSink.js';
 export type { PayoutPool } from './PayoutPool.js';
+export type { PayoutPoolFactory } from './PayoutPoolFactory.js';
+export type { RewardSink } from './RewardSink.js';

@@ -4,7 +4,7 @@
 /* eslint-disable */
 import type { Addressable } from "ethers";
 import { Contract, ContractFactory, ContractTransactionResponse, Interface } from "ethers"
-import type { Signer, AddressLike, ContractDeployTransaction, ContractRunner } from "ethers"
+import type { Signer, BigNumberish, AddressLike, ContractDeployTransaction, ContractRunner } from "ethers"
 import type { NonPayableOverrides } from "../../common.js"
   import type { PayoutPool, PayoutPoolInterface } from "../../payouts/PayoutPool.js";
 
@@ -20,10 +20,52 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "address",
         "name": "manager_",
         "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "period",
+        "type": "uint64"
       }
     ],
     "stateMutability": "nonpayable",
     "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "currentNonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "InvalidAccountNonce",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "leaves",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "siblings",
+        "type": "uint256"
+      }
+    ],
+    "name": "MerkleBadMultiproof",
+    "type": "error"
   },
   {
     "inputs": [
@@ -45,6 +87,39 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "address",
+        "name": "to",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutPoolBadReceiver",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutPoolExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "PayoutPoolInvalidBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "account",
         "type": "address"
       },
@@ -55,6 +130,17 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "PayoutPoolInvalidProof",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "PayoutPoolInvalidSignature",
     "type": "error"
   },
   {
@@ -83,6 +169,89 @@ import type { NonPayableOverrides } from "../../common.js"
     ],
     "name": "PayoutPoolNothingToClaim",
     "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutPoolTooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [],
+    "name": "EIP712DomainChanged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "EarningsDirected",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "EarningsExpired",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -117,9 +286,14 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "uint256",
+        "internalType": "uint128",
         "name": "earned",
-        "type": "uint256"
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint128",
+        "name": "before",
+        "type": "uint128"
       },
       {
         "internalType": "uint256",
@@ -135,6 +309,259 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "claim",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings[]",
+            "name": "leaves",
+            "type": "tuple[]"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "places",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "uint256",
+            "name": "size",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct EarningsBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "claimBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "account",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "earned",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "before",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Earnings",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "path",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "data",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "claimInto",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes",
+        "name": "data",
+        "type": "bytes"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "claimIntoDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "claimPeriod",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "account",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "earned",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "before",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Earnings",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "path",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "claimTo",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "claimToDigest",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -176,12 +603,161 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
+    "name": "eip712Domain",
+    "outputs": [
+      {
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
+      },
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "chainId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      }
+    ],
+    "name": "epochOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "publishedAt",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "account",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "earned",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "before",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Earnings[]",
+            "name": "leaves",
+            "type": "tuple[]"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "places",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "uint256",
+            "name": "size",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct EarningsBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "expire",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "manager",
     "outputs": [
       {
         "internalType": "address",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      }
+    ],
+    "name": "nonces",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -207,7 +783,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x60c03461009957601f61077638819003918201601f19168301916001600160401b0383118484101761009d578084926040948552833981010312610099578051906001600160a01b03821682036100995760200151906001600160a01b03821682036100995760805260a0526040516106c490816100b2823960805181818161020a0152610517015260a05181818160f1015261035b0152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffdfe6080806040526004361015610012575f80fd5b5f3560e01c908163172bd6de1461037f57508063481c6a751461031157806376671808146102c6578063b19d632b146100ba5763baa3f7ee14610053575f80fd5b346100b65760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b65773ffffffffffffffffffffffffffffffffffffffff61009f61060e565b165f526002602052602060405f2054604051908152f35b5f80fd5b346100b65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576024356004357f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff16330361029a57805f5560015467ffffffffffffffff811667ffffffffffffffff811461026d577fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000927ffbb1568230462c83801f3a2868f35dd2718b220a666d41173a2e80027eda7c1b9267ffffffffffffffff6001604094011694859116176001558151908152846020820152a2604051907f23b872dd00000000000000000000000000000000000000000000000000000000825233600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b6102599060203d60201161025b575b6102518183610631565b81019061069f565b005b503d610247565b6040513d5f823e3d90fd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f7943541b000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657604067ffffffffffffffff600154165f5482519182526020820152f35b346100b6575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b657602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346100b65760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126100b6576103b661060e565b90602435906044359060643567ffffffffffffffff81116100b657366023820112156100b657806004013567ffffffffffffffff81116100b65760248160051b830101923684116100b65760208101905f82527fffffffffffffffffffffffffffffffffffffffff00000000000000000000000073ffffffffffffffffffffffffffffffffffffffff89169860601b16602182015286603582015260358152610460605582610631565b5190209060fa81111580610604575b156105d55750919091926024604051916001835360051b9301905b8282106105a457505050505f540361057557815f52600260205260405f20548082111561054557825f5260026020528160405f2055810390811161026d57604051917fa9059cbb000000000000000000000000000000000000000000000000000000008352600483015260248201526020816044815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156102625761023857005b50907fe493f99f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b907f5dffe0fb000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b909192936020851690600182840101526001602084359218830101526020604182209460011c92019092919261048a565b847f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5084811c1561046f565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036100b657565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761067257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b908160209103126100b6575180151581036100b6579056fea164736f6c6343000825000a";
+  const _bytecode = "0x6101c080604052346101e3576060816125d9803803809161002082856101e7565b8339810103126101e3578051906001600160a01b03821682036101e3576020810151906001600160a01b03821682036101e35760400151916001600160401b03831683036101e3576040516100766040826101e7565b600a815260208101906914185e5bdd5d141bdbdb60b21b82526040519161009e6040846101e7565b600183526020830191603160f81b83526100b78161021e565b610120526100c48461021e565b61014052519020918260e05251902080610100524660a0526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a0815261012d60c0826101e7565b5190206080523060c05261016052610180526101a05260405161234f908161028a823960805181611ecb015260a05181611f88015260c05181611e9c015260e05181611f1a01526101005181611f4001526101205181610d0801526101405181610d3101526101605181818161053f0152818161089d01528181610c8c015281816110b901526119c201526101805181818161078201528181610b14015261122601526101a0518181816107e80152610ea50152f35b5f80fd5b601f909101601f19168101906001600160401b0382119082101761020a57604052565b634e487b7160e01b5f52604160045260245ffd5b601f81511161024957602081519101516020821061023a571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe60c06040526004361015610011575f80fd5b5f3560e01c80633d4761cf1461124a578063481c6a75146111dc5780635cc2e37e146110e75780635f0637de14610fa35780636762756d14610f155780637667180814610ec95780637dc2cd9814610e675780637ecebe0014610e0457806384b0196e14610cd2578063b19d632b14610ad9578063b24eaf59146106e3578063b863cedd14610492578063baa3f7ee1461042f578063f726b54f146101365763fadb4768146100be575f80fd5b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257604067ffffffffffffffff610100611316565b16805f526005602052815f2054905f52600560205267ffffffffffffffff6001835f2001541682519182526020820152f35b5f80fd5b34610132577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016101208112610132576060136101325760843567ffffffffffffffff81116101325761018e90369060040161132d565b6101966112f3565b9160c43567ffffffffffffffff8111610132576101b790369060040161135e565b929060e4359067ffffffffffffffff8216820361013257610104359267ffffffffffffffff841161013257601f610261887fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0936020988a60a49861023473ffffffffffffffffffffffffffffffffffffffff9b369060040161135e565b918a8d61023f6114db565b1633036103c7575b505050505061025983803b1515611769565b60643561188e565b968061026b6114db565b94604051998a9889977f88a7ca5c0000000000000000000000000000000000000000000000000000000089523360048a0152166024880152604487015260806064870152816084870152868601375f858286010152011681010301815f73ffffffffffffffffffffffffffffffffffffffff87165af19081156103bc575f9161033f575b61033d837f88a7ca5c000000000000000000000000000000000000000000000000000000007fffffffff00000000000000000000000000000000000000000000000000000000851614611769565b005b90506020813d6020116103b4575b8161035a60209383611418565b810103126101325751907fffffffff000000000000000000000000000000000000000000000000000000008216820361013257907f88a7ca5c000000000000000000000000000000000000000000000000000000006102ef565b3d915061034d565b6040513d5f823e3d90fd5b8161041891610425966103d86114db565b918b6104126103e56114db565b73ffffffffffffffffffffffffffffffffffffffff165f52600260205260405f2080549060018201905590565b93611537565b6104206114db565b6117f4565b8a8d80808a610247565b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325773ffffffffffffffffffffffffffffffffffffffff61047b6112ad565b165f526006602052602060405f2054604051908152f35b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325760043567ffffffffffffffff81116101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8260040192360301126101325761051a61050f82611c18565b60035480911461167b565b61052481806116ae565b90505f9173ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016925b82811061056a57005b61057e8161057884806116ae565b90611702565b9073ffffffffffffffffffffffffffffffffffffffff61059d836114fe565b165f52600660205260405f20546020830192816fffffffffffffffffffffffffffffffff6105ca8661173f565b1611156106d857926106396020926fffffffffffffffffffffffffffffffff61063361062d61068d98836105fd8861173f565b1673ffffffffffffffffffffffffffffffffffffffff61061c836114fe565b165f526006895260405f20556114fe565b9461173f565b1661175c565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015292839081906044820190565b03815f895af19182156103bc576001926106aa575b505b01610561565b6106ca9060203d81116106d1575b6106c28183611418565b81019061151f565b50856106a2565b503d6106b8565b5050600191506106a4565b346101325760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325761071a611316565b60243567ffffffffffffffff81116101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8260040192360301126101325767ffffffffffffffff5f926107a93373ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163314611631565b16805f52600560205260405f2067ffffffffffffffff6001604051926107ce846113cf565b80548452015416602082019080825267ffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016019067ffffffffffffffff8211610a53575167ffffffffffffffff16151580610ac6575b15610a8c57506108499061083f84611c18565b905180911461167b565b61085382806116ae565b9190505f925b828410610909576040517fa9059cbb00000000000000000000000000000000000000000000000000000000815233600482015260248101869052856020826044815f7f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff165af19182156103bc576020926108ec575b50604051908152f35b61090290833d85116106d1576106c28183611418565b50826108e3565b9091929361091b8561057884806116ae565b9473ffffffffffffffffffffffffffffffffffffffff61093a876114fe565b165f52600660205260405f2054916020870190836fffffffffffffffffffffffffffffffff6109688461173f565b161115610a80576fffffffffffffffffffffffffffffffff6109898361173f565b1673ffffffffffffffffffffffffffffffffffffffff6109a88a6114fe565b165f52600660205260405f20556109d3846fffffffffffffffffffffffffffffffff6106338561173f565b8101809111610a53577ffcf72df38324eccc30c55d4aac53cc31eff4ae89865030a106e941cc3800955a602073ffffffffffffffffffffffffffffffffffffffff610a3f6001976fffffffffffffffffffffffffffffffff610633610a398d989f6114fe565b9861173f565b946040519586521693a35b01929190610859565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b96505060019150610a4a565b67ffffffffffffffff90837f3e81341d000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b5067ffffffffffffffff8116421161082c565b346101325760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602435600435610b50337f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff168114611631565b60045467ffffffffffffffff811667ffffffffffffffff8114610a53577fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000927ffbb1568230462c83801f3a2868f35dd2718b220a666d41173a2e80027eda7c1b9267ffffffffffffffff600160409401169485911617600455806003558151610bd8816113cf565b81815267ffffffffffffffff600160208301928242168452875f526005602052855f2090518155019151167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790558151908152846020820152a2604051907f23b872dd00000000000000000000000000000000000000000000000000000000825233600483015230602483015260448201526020816064815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc57610cba57005b61033d9060203d6020116106d1576106c28183611418565b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610da8610d2c7f0000000000000000000000000000000000000000000000000000000000000000612143565b610d557f0000000000000000000000000000000000000000000000000000000000000000612143565b6020610db660405192610d688385611418565b5f84525f3681376040519586957f0f00000000000000000000000000000000000000000000000000000000000000875260e08588015260e087019061138c565b90858203604087015261138c565b4660608501523060808501525f60a085015283810360c08501528180845192838152019301915f5b828110610ded57505050500390f35b835185528695509381019392810192600101610dde565b346101325760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101325773ffffffffffffffffffffffffffffffffffffffff610e506112ad565b165f526002602052602060405f2054604051908152f35b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602060405167ffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257604067ffffffffffffffff6004541660035482519182526020820152f35b346101325760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610f4c6112ad565b610f546112d0565b60443567ffffffffffffffff811161013257610f7490369060040161135e565b90926084359167ffffffffffffffff8316830361013257602094610f9b9460643593611537565b604051908152f35b346101325760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257610fda6112ad565b602435906fffffffffffffffffffffffffffffffff8216820361013257604435906fffffffffffffffffffffffffffffffff821682036101325760843567ffffffffffffffff81116101325761109f9360209361103e61104b93369060040161132d565b9290916064359186611a0c565b6040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff9092166004830152602482015291829081906044820190565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc57610cba57005b34610132577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36016101008112610132576060136101325760843567ffffffffffffffff81116101325761113f90369060040161132d565b6111476112f3565b9060c4359267ffffffffffffffff841684036101325760e4359367ffffffffffffffff85116101325761118161033d95369060040161135e565b9073ffffffffffffffffffffffffffffffffffffffff61119f6114db565b1633036111b2575b50505060643561188e565b826104186111d4946111c26114db565b896111ce6103e56114db565b91611459565b8480806111a7565b34610132575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261013257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101325760807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610132576112816112ad565b6112896112d0565b60643567ffffffffffffffff8116810361013257602092610f9b9260443591611459565b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b6024359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b60a4359073ffffffffffffffffffffffffffffffffffffffff8216820361013257565b6004359067ffffffffffffffff8216820361013257565b9181601f840112156101325782359167ffffffffffffffff8311610132576020808501948460051b01011161013257565b9181601f840112156101325782359167ffffffffffffffff8311610132576020838186019501011161013257565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b6040810190811067ffffffffffffffff8211176113eb57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff8211176113eb57604052565b916114d89367ffffffffffffffff9173ffffffffffffffffffffffffffffffffffffffff604051948160208701977f7d6242247718a05482a08c1cd53a6670e3ffe4164153676b2694bff19b41922e895216604087015216606085015260808401521660a082015260a081526114d060c082611418565b5190206117b3565b90565b60043573ffffffffffffffffffffffffffffffffffffffff811681036101325790565b3573ffffffffffffffffffffffffffffffffffffffff811681036101325790565b90816020910312610132575180151581036101325790565b939490929467ffffffffffffffff86116113eb57604051611580601f88017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200182611418565b86815260208101903688860111610132575f6020896114d89a67ffffffffffffffff9886378301015251902073ffffffffffffffffffffffffffffffffffffffff604051958160208801987fe8d1340dd09467edf94ff6c9a4aa20b2e585a345f220cbd0235a6b2c4dca6d278a52166040880152166060860152608085015260a08401521660c082015260c081526114d060e082611418565b67ffffffffffffffff81116113eb5760051b60200190565b156116395750565b73ffffffffffffffffffffffffffffffffffffffff907f7943541b000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b156116835750565b7f67caae2c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215610132570180359067ffffffffffffffff82116101325760200191606082023603831361013257565b9190811015611712576060020190565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b356fffffffffffffffffffffffffffffffff811681036101325790565b91908203918211610a5357565b156117715750565b73ffffffffffffffffffffffffffffffffffffffff907f619a1ebc000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b6042906117be611e85565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201522090565b929094939167ffffffffffffffff1694854211611862578361181894959650611fae565b156118205750565b73ffffffffffffffffffffffffffffffffffffffff907fda5e84ed000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b857f0e217964000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91939273ffffffffffffffffffffffffffffffffffffffff8116906118b68130841415611769565b6004359173ffffffffffffffffffffffffffffffffffffffff83169687840361013257602435906fffffffffffffffffffffffffffffffff8216820361013257604435956fffffffffffffffffffffffffffffffff87168703610132576119a8976020976119249488611a0c565b968793507f11085ac6287d16a09857911d579ed7c2042d5089457db60264c7d6c3f29a922685604051868152a360405193849283927fa9059cbb000000000000000000000000000000000000000000000000000000008452600484016020909392919373ffffffffffffffffffffffffffffffffffffffff60408201951681520152565b03815f73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af180156103bc576119f15750565b611a099060203d6020116106d1576106c28183611418565b50565b9391611a1d909695919687866120c8565b60fa82111580611b99575b15611b695791909192604051906001825360051b9260051b820191905b828210611b38575050505060035403611ae05773ffffffffffffffffffffffffffffffffffffffff1691825f5260066020526fffffffffffffffffffffffffffffffff60405f205491169281841115611ab057926114d892935f5260066020528060405f205561175c565b83907fe493f99f000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b8273ffffffffffffffffffffffffffffffffffffffff6fffffffffffffffffffffffffffffffff927f5dffe0fb000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b909192936020851690600182840101526001602084359218830101526020604182209460011c920190929192611a45565b50827f68c306f6000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5083821c15611a28565b8051156117125760200190565b80518210156117125760209160051b010190565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe181360301821215610132570180359067ffffffffffffffff821161013257602001918160051b3603831361013257565b611c2281806116ae565b919050611c2e82611619565b91611c3c6040519384611418565b8083527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0611c6982611619565b013660208501375f5b818110611e38575050611c886020820182611bc4565b611c9d60408493940135926060810190611bc4565b93611ca783611619565b92611cb56040519485611418565b808452602084019060051b82019136831161013257979697905b828210611e2857505050611cef8484611cea818a5187612205565b61219a565b8091865160051b60805283905b60018211611d26575050918391611d1d93611d2296979560051b011461219a565b611ba3565b5190565b9260a0959195525f9560405196600188535f5b8081608051831015611e0157918b9493918b936020838b01015191602080858a0101519401978d60208560051b169060018601108117611d93575b505050506020935060011c83838a01015282828d010152019091611d39565b90919293959694600182602181890301970101528b604084600189019201015114906080518a1090151616600114611deb57505050906020929160a0513590528260a0510160a0525b60418b20908b935f8e81611d74565b0160409081015190925201935060209190611ddc565b505050939195611e1f9198975060a051946080528060011c9061175c565b90969596611cfc565b8135815260209182019101611ccf565b80611e74611e4c60019361057887806116ae565b611e55816114fe565b90611e6e6040611e676020840161173f565b920161173f565b916120c8565b611e7e8287611bb0565b5201611c72565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016301480611f85575b15611eed577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a08152611f7f60c082611418565b51902090565b507f00000000000000000000000000000000000000000000000000000000000000004614611ec4565b929190833b6120255790611fc292916121d1565b506004811015611ff857159182611fd857505090565b73ffffffffffffffffffffffffffffffffffffffff919250811691161490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b60647fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f855f9660209896604051967f1626ba7e0000000000000000000000000000000000000000000000000000000088526004880152604060248801528160448801528587013786848287010152011601915afa7f1626ba7e000000000000000000000000000000000000000000000000000000005f5114601f3d11161690565b917fffffffffffffffffffffffffffffffff000000000000000000000000000000009081604051937fffffffffffffffffffffffffffffffffffffffff00000000000000000000000060208601965f885260601b16602186015260801b16603584015260801b16604582015260358152611f7f605582611418565b60ff811690601f8211612172576040519161215f604084611418565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b156121a3575050565b7faedc9656000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b90604183036121fb576121f49250602081013591604082359201355f1a906122b3565b9192909190565b50505f9160029190565b909182159081156122a7575b8115612268575b506122625761222681611ba3565b51906001915b83831061223c5750505050600190565b6122468383611bb0565b518091101561225a5760019092019161222c565b505050505f90565b50505f90565b90507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8301838111610a535761229e9083611bb0565b5110155f612218565b82518414159150612211565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411612337579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa156103bc575f5173ffffffffffffffffffffffffffffffffffffffff81161561232d57905f905f90565b505f906001905f90565b5050505f916003919056fea164736f6c6343000825000a";
 
   
       type PayoutPoolConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -227,11 +803,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(token: AddressLike, manager_: AddressLike, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(token, manager_, overrides || {});
+    override getDeployTransaction(token: AddressLike, manager_: AddressLike, period: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(token, manager_, period, overrides || {});
     };
-    override deploy(token: AddressLike, manager_: AddressLike, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(token, manager_, overrides || {}) as Promise<PayoutPool & {
+    override deploy(token: AddressLike, manager_: AddressLike, period: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(token, manager_, period, overrides || {}) as Promise<PayoutPool & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

@@ -3,5 +3,8 @@
 /* tslint:disable */
 /* eslint-disable */
 export { IPayoutPool__factory } from './IPayoutPool__factory.js';
+export { IPayoutPoolFactory__factory } from './IPayoutPoolFactory__factory.js';
 export { IRewardSink__factory } from './IRewardSink__factory.js';
 export { PayoutPool__factory } from './PayoutPool__factory.js';
+export { PayoutPoolFactory__factory } from './PayoutPoolFactory__factory.js';
+export { RewardSink__factory } from './RewardSink__factory.js';

@@ -1,0 +1,155 @@
+import { getAddress, isError, type Provider, ZeroHash } from "ethers";
+import type { Addresses } from "../addresses.js";
+import { ConsentRegistry__factory, DeviceRegistry__factory } from "../contracts.js";
+import type { DeviceId } from "../identity/keys.js";
+import { Verdict } from "./court-model.js";
+import { type CourtAddresses, courtViews } from "./court-views.js";
+import type { AnalysisRequest } from "./requests.js";
+import { compareLeaves } from "./result-tree.js";
+
+/** A device that belongs into a result, with its owner at the snapshot. */
+export interface Member {
+  readonly owner: string;
+  readonly device: DeviceId;
+  /** Whether it may contribute; else its leaf is withheld. */
+  readonly isEligible: boolean;
+  /** Whether the contracts know that the owner had it at the snapshot: only then can anyone complain that it is missing. */
+  readonly isKnown: boolean;
+  /** Millionths of epsilon that the owner allows; {@link UNLIMITED} also allows exact partials. */
+  readonly budget: bigint;
+}
+
+/** The budget without limit. */
+export const UNLIMITED: bigint = 2n ** 64n - 1n;
+
+/** Where to ask. */
+export type MembershipAddresses = CourtAddresses & Pick<Addresses, "DeviceRegistry" | "ConsentRegistry">;
+
+/** Between which blocks. */
+export interface BlockSpan {
+  /** One before the first event of registry and consents; 0 if left out. */
+  readonly fromBlock?: number;
+  /** Calls are for the state after this block; the latest if left out. */
+  readonly toBlock?: number;
+}
+
+/** Calls under way at a time. */
+const AT_ONCE = 64;
+/** Narrower than that, a node refuses for another reason than the number of blocks. */
+const NARROWEST = 64;
+
+/**
+ * Who belongs into a result, in the order of its leaves: every device that was live by the snapshot (of the lot that is asked for, if one is), whose
+ * owner then had consented on terms that the request keeps. That is more than are eligible now, on purpose: a device that is suspended, badly
+ * attested, or of too low assurance today may be eligible tomorrow, and its absence can then be challenged; a withheld leaf never can.
+ *
+ * @param snapshot The second of the request: `requestedAt` of `statusOf`.
+ * @example
+ * const members = await membersAt(provider, addresses, request, requestedAt);
+ */
+export async function membersAt(
+  provider: Provider,
+  addresses: MembershipAddresses,
+  request: AnalysisRequest,
+  snapshot: bigint,
+  { fromBlock = 0, toBlock }: BlockSpan = {},
+): Promise<Member[]> {
+  const latest = toBlock ?? (await provider.getBlockNumber());
+  const last = await lastBlockAt(provider, snapshot, latest);
+  const owners = await ownersWhoAgreed(provider, addresses.ConsentRegistry, request.purpose, fromBlock, last);
+  const held = await devicesOf(provider, addresses.DeviceRegistry, request.filter.lot, owners, fromBlock, last);
+  const consents = ConsentRegistry__factory.connect(addresses.ConsentRegistry, provider);
+  const views = courtViews(provider, addresses, request, snapshot, latest);
+  const members = await eachOf([...held], async ([device, owner]): Promise<Member | undefined> => {
+    const consent = await consents.consentAt(owner, device, request.purpose, snapshot, { blockTag: latest });
+    const { granted, cohort, price, budget } = consent;
+    if (!granted || cohort > request.terms.cohort || price > request.terms.price) return undefined;
+    const [verdict, holder] = await Promise.all([views.verdictOn(device, owner), views.holderOf(device)]);
+    const isKnown = holder !== undefined && getAddress(holder) === owner;
+    return { owner, device, isEligible: verdict === Verdict.Eligible, isKnown, budget };
+  });
+  return members.filter((member) => member !== undefined).sort(compareLeaves);
+}
+
+/** The last block of a second or of one before it. */
+async function lastBlockAt(provider: Provider, time: bigint, latest: number): Promise<number> {
+  let [low, high] = [0, latest];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const block = await provider.getBlock(middle);
+    if (block && BigInt(block.timestamp) <= time) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+async function ownersWhoAgreed(
+  provider: Provider,
+  address: string,
+  purpose: string,
+  from: number,
+  to: number,
+): Promise<Set<string>> {
+  const contract = ConsentRegistry__factory.connect(address, provider);
+  const { ConsentGranted, DevicesGranted } = contract.filters;
+  const found = new Set<string>();
+  const note = ({ args }: { args: { owner: string } }) => void found.add(args.owner);
+  await paged(from, to, async (a, b) => {
+    const [general, listed] = await Promise.all([
+      contract.queryFilter(ConsentGranted(undefined, purpose), a, b),
+      contract.queryFilter(DevicesGranted(undefined, purpose), a, b),
+    ]);
+    general.forEach(note);
+    listed.forEach(note);
+  });
+  return found;
+}
+
+/** Devices by what the registry's events say of who had them at the end of the last block, of these owners alone. */
+async function devicesOf(
+  provider: Provider,
+  registry: string,
+  lot: string,
+  owners: ReadonlySet<string>,
+  from: number,
+  to: number,
+): Promise<Map<DeviceId, string>> {
+  const contract = DeviceRegistry__factory.connect(registry, provider);
+  const { Transfer, DeviceActivated } = contract.filters;
+  const held = new Map<DeviceId, string>();
+  const ofLot = new Set<string>();
+  await paged(from, to, async (a, b) => {
+    for (const { args } of await contract.queryFilter(Transfer(), a, b)) {
+      const device = getAddress(`0x${args.tokenId.toString(16).padStart(40, "0")}`) as DeviceId;
+      if (owners.has(args.to)) held.set(device, args.to);
+      else held.delete(device);
+    }
+    if (lot === ZeroHash) return;
+    for (const { args } of await contract.queryFilter(DeviceActivated(lot), a, b)) ofLot.add(args.device);
+  });
+  if (lot !== ZeroHash) for (const device of held.keys()) if (!ofLot.has(device)) held.delete(device);
+  return held;
+}
+
+/** Block by block where it must be, in pieces as wide as the node answers for. */
+async function paged(from: number, to: number, ask: (from: number, to: number) => Promise<void>): Promise<void> {
+  let width = to - from + 1;
+  for (let start = from; start <= to; ) {
+    const end = Math.min(to, start + width - 1);
+    try {
+      await ask(start, end);
+      start = end + 1;
+    } catch (error) {
+      if (isError(error, "NETWORK_ERROR") || width <= NARROWEST) throw error;
+      width = Math.max(NARROWEST, Math.floor(width / 2));
+    }
+  }
+}
+
+async function eachOf<Item, Output>(items: readonly Item[], work: (item: Item) => Promise<Output>): Promise<Output[]> {
+  const done: Output[] = [];
+  for (let k = 0; k < items.length; k += AT_ONCE) {
+    done.push(...(await Promise.all(items.slice(k, k + AT_ONCE).map(work))));
+  }
+  return done;
+}

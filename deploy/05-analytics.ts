@@ -1,4 +1,4 @@
-import { ZeroAddress } from "ethers";
+import { Result, ZeroAddress } from "ethers";
 import { z } from "zod";
 import {
   Analytics__factory,
@@ -17,7 +17,7 @@ import {
 import type { Deployment } from "./deployment.js";
 
 /** What is read of a ledger. */
-const Ledger = z.object({ pool: z.string() });
+const Ledger = z.instanceof(Result);
 
 /** Who may be in a result, the courts that judge results, and the requests. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
@@ -84,7 +84,7 @@ async function deploySinks(deployment: Deployment): Promise<string[]> {
 async function openPool(deployment: Deployment, analytics: string): Promise<void> {
   const poolOf = async (): Promise<string> => {
     const [ledger] = await deployment.read("PayoutRoller", "ledgerOf", analytics);
-    return String(Ledger.parse(ledger).pool);
+    return String(Ledger.parse(ledger).getValue("pool"));
   };
   if ((await poolOf()) === ZeroAddress) await deployment.write("PayoutRoller", "openPool", analytics);
   deployment.record("PayoutPool", await poolOf(), PayoutPool__factory.abi);

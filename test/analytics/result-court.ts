@@ -367,22 +367,25 @@ describe("ResultCourt", () => {
           leafWords(earlier),
           tree.place(tree.indexOf(earlier.owner, earlier.device) ?? -1),
         );
-      for (const [salt, short] of [
-        ["while it could fall", 1n],
-        ["in time", 0n],
-      ] as const) {
-        const anchoredBy = proposedAt + HOUR - short;
-        const query = { from: proposedAt, to: proposedAt + 1n, anchoredBy };
-        const later = await asked(market, { ...noisy, salt: id(salt), query });
+      const [tooLate, inTime] = [proposedAt + HOUR - 1n, proposedAt + HOUR];
+      const laters = await Promise.all(
+        [tooLate, inTime].map((anchoredBy) => {
+          const query = { from: proposedAt, to: proposedAt + 1n, anchoredBy };
+          return asked(market, { ...noisy, salt: id(`${anchoredBy}`), query });
+        }),
+      );
+      for (const later of laters) {
         const again = await spends(later);
         const other = treeOf(later, again);
-        await market.networkHelpers.time.increaseTo(anchoredBy);
         await propose(market, later, other);
         const [mine, before] = [again[0] ?? raise(), leaves[0] ?? raise()];
-        const early = challenge(later, other, mine, before);
-        await expect(early).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
-        if (short === 0n) {
+        if (later === laters[0]) {
+          const early = challenge(later, other, mine, before);
+          await expect(early).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
           await market.analytics.finalise(request);
+          const late = challenge(later, other, mine, before);
+          await expect(late).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+        } else {
           for (const k of [1, 2, 3]) {
             const call = challenge(later, other, again[k] ?? raise(), leaves[k] ?? raise());
             await expect(call).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");

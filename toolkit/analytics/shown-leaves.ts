@@ -124,20 +124,54 @@ export interface Known {
   readonly suspect: number;
   /** Indices that were demanded already. */
   readonly demanded: ReadonlySet<number>;
+  /** How often one can ask and wait for the answer before questions aren't taken any longer. */
+  readonly rounds: number;
 }
 
 /** The proposal's tree, where what was published and shown make it; else which leaves to demand next, the most telling first. */
 export function pieceTogether(known: Known): { readonly tree: ResultTree } | { readonly next: number[] } {
-  const { query, root, size, published, shown, suspect, demanded } = known;
+  const { query, root, size, published, shown, suspect, demanded, rounds } = known;
   const leaves = published.slice(0, size);
   const said = new Map(shown.map(({ index, leaf }) => [index, leaf]));
-  for (const [index, leaf] of said) if (index <= leaves.length) leaves[index] = leaf;
+  for (const [index, leaf] of said) if (index < leaves.length) leaves[index] = leaf;
   for (let leaf = said.get(leaves.length); leaf; leaf = said.get(leaves.length)) leaves.push(leaf);
   const tree = treeOf(query, leaves);
   if (tree && leaves.length === size && isRootOf(tree.root, root)) return { tree };
-  const told = tree ? shown.map(({ index, path, siblings }) => follow(tree, index, path, siblings)) : [];
-  const next = [suspect, ...told, ...missingFrom(leaves.length, size, said)];
-  return { next: [...new Set(next.filter((k) => k !== undefined))].filter((k) => k < size && !demanded.has(k)) };
+  const next = leaves.length < size ? missingFrom(leaves.length, size, said) : spread(narrowest(tree, shown, size), rounds);
+  const wanted = shown.length === 0 ? [suspect, ...next] : next;
+  return { next: [...new Set(wanted)].filter((k) => k < size && !demanded.has(k)) };
+}
+
+interface Span {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Indices that cut a span into as many parts as must be, so that so many rounds come down to a leaf. */
+function spread({ first, count }: Span, rounds: number): number[] {
+  const parts = Math.ceil(count ** (1 / Math.max(1, rounds)));
+  return Array.from({ length: parts }, (_, k) => first + Math.floor((k * count) / parts));
+}
+
+/** The smallest span of leaves in which something must differ from the published ones. */
+function narrowest(tree: ResultTree | undefined, shown: readonly ShownLeaf[], size: number): Span {
+  const spans = tree ? shown.map((leaf) => differsBelow(tree, leaf)).filter((span) => span !== undefined) : [];
+  return spans.reduce((a, b) => (b.count < a.count ? b : a), { first: 0, count: size });
+}
+
+/** The leaves below the lowest sibling on a shown way that a tree doesn't have; see `nextDemand`. */
+function differsBelow(tree: ResultTree, { index, path, siblings }: ShownLeaf): Span | undefined {
+  const first = nextDemand(tree, index, path, siblings);
+  if (first === undefined) return undefined;
+  let [start, end] = [index, index + 1];
+  for (const [level, { summary }] of siblings.entries()) {
+    const isLeft = (path >> BigInt(level)) & 1n;
+    const count = Number(summary.leaves);
+    if (isLeft ? first === start - count : first === end) return { first, count };
+    if (isLeft) start -= count;
+    else end += count;
+  }
+  return undefined;
 }
 
 /** More than this many no watcher asks for. */
@@ -147,10 +181,6 @@ function missingFrom(first: number, size: number, shown: ReadonlyMap<number, Res
   const missing: number[] = [];
   for (let k = first; k < size && missing.length < MOST_MISSING; k++) if (!shown.has(k)) missing.push(k);
   return missing;
-}
-
-function follow(tree: ResultTree, index: number, path: bigint, siblings: readonly ResultNode[]): number | undefined {
-  return index < tree.leaves.length ? nextDemand(tree, index, path, siblings) : undefined;
 }
 
 function treeOf(query: Query, leaves: readonly ResultLeaf[]): ResultTree | undefined {

@@ -72,13 +72,16 @@ export class ResultWatch {
     private readonly options: WatchOptions,
     private readonly parts: WatchParts,
     private readonly deposit: bigint,
+    private readonly answerTime: bigint,
   ) {
     this.digests = new PartialDigests({ chainId: parts.chainId, analytics: options.addresses.Analytics });
   }
 
   static async open(options: WatchOptions, parts: WatchParts): Promise<ResultWatch> {
     const desk = QuestionDesk__factory.connect(options.addresses.QuestionDesk, options.provider);
-    return new ResultWatch(options, parts, await desk.deposit());
+    const analytics = Analytics__factory.connect(options.addresses.Analytics, options.provider);
+    const [deposit, { answerTime }] = await Promise.all([desk.deposit(), analytics.limits()]);
+    return new ResultWatch(options, parts, deposit, answerTime);
   }
 
   /** @param now The time of the latest block. */
@@ -174,11 +177,14 @@ export class ResultWatch {
       shown: await this.shownOf(standing),
       suspect: read.suspect,
       demanded: new Set(questions.map(({ index = -1 }) => index)),
+      rounds: 1 + Math.floor(Number(standing.questionEnd - now) / Number(this.answerTime)),
     };
     const pieced = pieceTogether(known);
     if ("next" in pieced) {
-      // A proposer who hasn't answered once mustn't get a deposit for every leaf.
-      const next = known.shown.length === 0 ? (questions.length === 0 ? pieced.next.slice(0, 1) : []) : pieced.next;
+      const isWaiting = questions.some((asked) => !book.settled(asked));
+      // Without data every leaf is needed; a proposer who hasn't answered once mustn't get a deposit for each.
+      const isBlind = read.published.length === 0 && known.shown.length === 0;
+      const next = isWaiting ? [] : isBlind ? pieced.next.slice(0, 1) : pieced.next;
       if (now >= read.since && now <= standing.questionEnd) await this.demand(standing, next);
       return undefined;
     }

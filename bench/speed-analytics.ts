@@ -180,7 +180,15 @@ async function own(folder: string): Promise<{ perSecond: number }> {
   await pipeline(Readable.from(hashed()), createWriteStream(path));
   lap("written", start);
   const root = toHex(nodeDigest(built.tree.root));
-  const proposal = { chainId, analytics: ANALYTICS, request, root, content: toHex(hash.digest()), proposedBlock: 1n };
+  const proposal = {
+    chainId,
+    analytics: ANALYTICS,
+    request,
+    root,
+    content: toHex(hash.digest()),
+    proposedAt: 1n,
+    proposedBlock: 1n,
+  };
   const { faults } = await checkResult(createReadStream(path), proposal, { digests });
   lap("checked", start);
   if (faults.length > 0 || readings !== fleet.size * HOURS || built.withheld.size > 0)

@@ -15,9 +15,10 @@ import {
   ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
+import { deployPartialVerifier } from "./zk.js";
 
-/** What is read of a ledger. */
-const Ledger = z.object({ pool: z.string() });
+/** A ledger of the roller begins with its pool. */
+const Ledger = z.tuple([z.string()]).rest(z.unknown());
 
 /** Who may be in a result, the courts that judge results, and the requests. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
@@ -38,11 +39,13 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     attestations,
   );
   const shared = [anchor, eligibility, holdings];
+  const verifier = await partialVerifier(deployment);
   const desk = await deployment.deploy(
     "QuestionDesk",
     QuestionDesk__factory,
     token,
     ...shared,
+    verifier,
     parameters.questionDeposit,
   );
   const court = await deployment.deploy("ResultCourt", ResultCourt__factory, ...shared, desk);
@@ -57,6 +60,13 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     parameters.minimumProposerBond,
   );
   await openPool(deployment, analytics);
+}
+
+/** What checks proofs of partials; none on a chain whose parameters do without. */
+async function partialVerifier(deployment: Deployment): Promise<string> {
+  if (!deployment.parameters.zeroKnowledge) return ZeroAddress;
+  await deployPartialVerifier(deployment);
+  return deployment.address("Groth16Verifier");
 }
 
 /** Where rewards go: claimed directly, rolled into a pool, or pushed. */
@@ -84,7 +94,7 @@ async function deploySinks(deployment: Deployment): Promise<string[]> {
 async function openPool(deployment: Deployment, analytics: string): Promise<void> {
   const poolOf = async (): Promise<string> => {
     const [ledger] = await deployment.read("PayoutRoller", "ledgerOf", analytics);
-    return String(Ledger.parse(ledger).pool);
+    return Ledger.parse(ledger)[0];
   };
   if ((await poolOf()) === ZeroAddress) await deployment.write("PayoutRoller", "openPool", analytics);
   deployment.record("PayoutPool", await poolOf(), PayoutPool__factory.abi);

@@ -30,6 +30,8 @@ export interface Addresses {
   readonly PayoutLists: string;
   readonly PayoutPoolFactory: string;
   readonly PayoutPool: string;
+  /** Where partials are proved; `deployPartialVerifier` isn't one of the steps that always run. */
+  readonly Groth16Verifier?: string;
 }
 
 /** What a deployment needs of a chain. */

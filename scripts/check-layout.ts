@@ -59,6 +59,7 @@ const WITHOUT_INTERFACE: Readonly<Record<string, string>> = {
   "contracts/identity/P256Verifier.sol": "its interface is ERC-7913",
   "contracts/identity/Erc1271Verifier.sol": "its interface is ERC-7913",
   "contracts/identity/RsaVerifier.sol": "its interface is ERC-7913",
+  "contracts/analytics/Groth16Verifier.sol": "its interface is IPartialVerifier",
 };
 
 const MAX_CONTRACT_LINES = 350;

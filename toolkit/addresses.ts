@@ -29,6 +29,8 @@ const Addresses = z.object({
   ConsentRegistry: address,
   DeviceRegions: address,
   Eligibility: address,
+  /** None where partials can't be proved in zero knowledge. */
+  Groth16Verifier: address.optional(),
   QuestionDesk: address,
   ResultCourt: address,
   Analytics: address,

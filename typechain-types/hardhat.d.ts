@@ -17,6 +17,7 @@ getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'Court', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Court__factory>
 getContractFactory(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegions__factory>
 getContractFactory(name: 'Eligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Eligibility__factory>
+getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Verifier__factory>
 getContractFactory(name: 'Holdings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Holdings__factory>
 getContractFactory(name: 'IAnalytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAnalytics__factory>
 getContractFactory(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IConsentRegistry__factory>
@@ -24,6 +25,7 @@ getContractFactory(name: 'ICourt', signerOrOptions?: ethers.Signer | FactoryOpti
 getContractFactory(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceRegions__factory>
 getContractFactory(name: 'IEligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEligibility__factory>
 getContractFactory(name: 'IHoldings', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHoldings__factory>
+getContractFactory(name: 'IPartialVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPartialVerifier__factory>
 getContractFactory(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutLists__factory>
 getContractFactory(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPayoutRoller__factory>
 getContractFactory(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuestionDesk__factory>
@@ -91,6 +93,7 @@ getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, sig
 getContractAt(name: 'Court', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Court>
 getContractAt(name: 'DeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegions>
 getContractAt(name: 'Eligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Eligibility>
+getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Verifier>
 getContractAt(name: 'Holdings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Holdings>
 getContractAt(name: 'IAnalytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAnalytics>
 getContractAt(name: 'IConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IConsentRegistry>
@@ -98,6 +101,7 @@ getContractAt(name: 'ICourt', address: string | ethers.Addressable, signer?: eth
 getContractAt(name: 'IDeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceRegions>
 getContractAt(name: 'IEligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEligibility>
 getContractAt(name: 'IHoldings', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHoldings>
+getContractAt(name: 'IPartialVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPartialVerifier>
 getContractAt(name: 'IPayoutLists', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutLists>
 getContractAt(name: 'IPayoutRoller', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPayoutRoller>
 getContractAt(name: 'IQuestionDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuestionDesk>
@@ -165,6 +169,7 @@ deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'Court', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
 deployContract(name: 'Holdings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
@@ -172,6 +177,7 @@ deployContract(name: 'ICourt', signerOrOptions?: ethers.Signer | DeployContractO
 deployContract(name: 'IDeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IPartialVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPartialVerifier>
 deployContract(name: 'IPayoutLists', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
 deployContract(name: 'IPayoutRoller', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'IQuestionDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>
@@ -239,6 +245,7 @@ deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Si
 deployContract(name: 'Court', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
 deployContract(name: 'DeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
+deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
 deployContract(name: 'Holdings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Holdings>
 deployContract(name: 'IAnalytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAnalytics>
 deployContract(name: 'IConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IConsentRegistry>
@@ -246,6 +253,7 @@ deployContract(name: 'ICourt', args: any[], signerOrOptions?: ethers.Signer | De
 deployContract(name: 'IDeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceRegions>
 deployContract(name: 'IEligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEligibility>
 deployContract(name: 'IHoldings', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHoldings>
+deployContract(name: 'IPartialVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPartialVerifier>
 deployContract(name: 'IPayoutLists', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutLists>
 deployContract(name: 'IPayoutRoller', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPayoutRoller>
 deployContract(name: 'IQuestionDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuestionDesk>

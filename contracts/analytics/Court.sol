@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
 import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
-import {DeviceId, DeviceState} from "../identity/DeviceTypes.sol";
+import {DeviceId} from "../identity/DeviceTypes.sol";
 import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
 import {IERC1056} from "../identity/IERC1056.sol";
 import {IAnalytics} from "./IAnalytics.sol";
@@ -97,11 +97,10 @@ abstract contract Court is ICourt {
                 : ANCHOR.verifySignedReading(reading, place, signer, signature);
     }
 
-    /// @notice Whether a device is as it was when the proposal came: what its present key doesn't bear out then is no lie.
-    function _isSteady(DeviceId device, uint64 proposedBlock) internal view returns (bool) {
-        (DeviceState state, ) = REGISTRY.tenureOf(device);
-        return
-            state == DeviceState.Active && IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) < proposedBlock;
+    /// @notice Whether a device is as it was at a moment in the past: its keys, and its state, which may be one in which nothing of it can be borne out.
+    function _isSteady(DeviceId device, uint64 time, uint64 blockNumber) internal view returns (bool) {
+        (, , , , , uint64 stateSince, ) = REGISTRY.deviceOf(device);
+        return stateSince < time && IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) < blockNumber;
     }
 
     /// @notice The evidence that a leaf names, see `Leaf`.

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.26;
 
+import {IRewardSink} from "../payouts/IRewardSink.sol";
 import {Request, RequestId, RequestStatus} from "./RequestTypes.sol";
 import {Leaf, Node, Proposal} from "./ResultTypes.sol";
+
+/// @notice Who may take proposals down, and where rewards go by settlement; fixed for good. The courts don't know a contract with results until it
+///         is named to them.
+struct AnalyticsParts {
+    address court;
+    address questions;
+    IRewardSink claims;
+    IRewardSink roller;
+    IRewardSink pusher;
+}
 
 /// @title Requests and results
 /// @notice A company puts a reward in escrow and says what it wants to know. Once the data are in, anyone proposes the result as the root of a
@@ -81,9 +92,9 @@ interface IAnalytics {
     /// @param root The tree's root.
     /// @param aggregate The bytes whose hash the root names.
     /// @param content Identifies the full data of the tree, for those who check it: a SHA-256 as in a CID.
-    /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsTooLate, AnalyticsWrongAggregate (hash or length, or narrow values beyond
-    /// int128), AnalyticsCohortTooSmall, AnalyticsRewardTooSmall (`price` isn't met, or no weight), ERC20InsufficientAllowance,
-    /// ERC20InsufficientBalance. Event: ResultProposed.
+    /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsTooLate, AnalyticsWrongAggregate (hash or length, or narrow numbers beyond
+    /// int128), AnalyticsCohortTooSmall (too few members, or more of them than leaves), AnalyticsRewardTooSmall (`price` isn't met, or no
+    /// weight), ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: ResultProposed.
     function propose(Request calldata asked, Node calldata root, bytes calldata aggregate, bytes32 content) external;
 
     /// @notice Makes a proposal final once its window is over, returns the bond, pays the fee, and hands the reward on. Anyone.
@@ -124,7 +135,7 @@ interface IAnalytics {
     /// @return root The root's digest.
     /// @return members Devices that contribute.
     /// @return weight What the reward is divided by.
-    /// @return value For aggregates of at most two words: both as int128, the first in the upper half; for wider ones their keccak256.
+    /// @return value For aggregates of at most two numbers: both as int128, the first in the upper half; for wider ones and filters their keccak256.
     function resultOf(
         RequestId id
     ) external view returns (bool isFinal, bytes32 root, uint64 members, uint128 weight, bytes32 value);

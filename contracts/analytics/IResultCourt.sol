@@ -86,9 +86,9 @@ interface IResultCourt is ICourt {
         Place[2] calldata places
     ) external;
 
-    /// @notice Shows that a device's noisy partial spends a part of its budget that it has spent before: in a result for the same purpose that was
-    ///         proposed up to `anchoredBy`, so that whoever proposed this one could know.
-    /// @param other The other request, its result final or waiting.
+    /// @notice Shows that a device's noisy partial spends a part of its budget that it has spent before: in a final result for the same
+    ///         purpose whose window was over by `anchoredBy`, so that whoever proposed this one could know.
+    /// @param other The other request.
     /// @param otherLeaf The device's leaf there.
     function challengeSpent(
         IAnalytics analytics,
@@ -100,8 +100,8 @@ interface IResultCourt is ICourt {
         Place calldata otherPlace
     ) external;
 
-    /// @notice Shows an attested partial that the device's key hasn't signed. Of a device that isn't active, or has changed since the proposal (keys,
-    ///         delegates, attributes, owner), this can't be told: the proposal then falls without its bond.
+    /// @notice Shows an attested partial that the device's key hasn't signed. Of a device that has changed since the proposal (keys, delegates,
+    ///         attributes, owner, state), this can't be told: the proposal then falls without its bond.
     /// @param signer With `signature`, what the leaf's evidence is the hash of. Errors also: CourtWrongEvidence.
     function challengeSignature(
         IAnalytics analytics,
@@ -112,8 +112,8 @@ interface IResultCourt is ICourt {
         bytes calldata signature
     ) external;
 
-    /// @notice Shows that a consenting device with an anchored reading in the window was left out altogether. Who proposes lists every eligible device,
-    ///         as withheld where its readings weren't open.
+    /// @notice Shows that a consenting device with an anchored reading in the window was left out altogether. Who proposes lists every device
+    ///         whose owner agreed, as withheld where its readings weren't open or it isn't eligible now: it may be found to have been later.
     /// @param reading Signed by the device's present key, or in its own log.
     /// Errors also: CourtNoGap.
     function challengeOmission(
@@ -127,7 +127,8 @@ interface IResultCourt is ICourt {
         bytes calldata signature
     ) external;
 
-    /// @notice Shows a leaf that counts fewer readings than were contributed on chain for its device (`IQuestionDesk.contributeReadings`).
+    /// @notice Shows a leaf that counts fewer readings than were contributed on chain for its device (`IQuestionDesk.contributeReadings`). Where the
+    ///         request asks for an assurance or an attestation, which may have come since, the proposal falls without its bond.
     function challengeIgnored(
         IAnalytics analytics,
         Request calldata asked,
@@ -135,7 +136,7 @@ interface IResultCourt is ICourt {
         Place calldata place
     ) external;
 
-    /// @notice Shows that there is no leaf for a device whose readings were contributed on chain. Errors also: CourtNoGap.
+    /// @notice Shows that there is no leaf for a device whose readings were contributed on chain; as `challengeIgnored`. Errors also: CourtNoGap.
     function challengeIgnoredDevice(
         IAnalytics analytics,
         Request calldata asked,

@@ -31,15 +31,16 @@ library RequestRules {
         return uint256(terms.reward) + terms.fee;
     }
 
-    /// @notice What is kept of an aggregate: up to two words as one, each in half of it, so that a contract can read them; of wider ones the hash.
-    /// @return fits False for bytes of another length or hash, and for narrow values beyond int128.
+    /// @notice What is kept of an aggregate: up to two numbers as one word, each in half of it, so that a contract can read them; of
+    ///         wider ones, and of filters, the hash.
+    /// @return fits False for bytes of another length or hash, and for narrow numbers beyond int128.
     function valueOf(
         Request calldata asked,
         bytes calldata aggregate,
         bytes32 hash
     ) internal pure returns (bool fits, bytes32 value) {
         if (aggregate.length != Partials.lengthOf(asked.query) || keccak256(aggregate) != hash) return (false, 0);
-        if (aggregate.length > 64) return (true, hash);
+        if (aggregate.length > 64 || asked.query.operation == Operation.Membership) return (true, hash);
         int256 first = int256(uint256(bytes32(aggregate[:32])));
         int256 second = aggregate.length == 64 ? int256(uint256(bytes32(aggregate[32:]))) : int256(0);
         fits = first == int128(first) && second == int128(second);

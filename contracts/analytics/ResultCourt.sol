@@ -154,7 +154,7 @@ contract ResultCourt is IResultCourt, Court {
             leaf.origin == Origin.Attested && !REGISTRY.isSignedByDevice(leaf.device, digest, signer, signature),
             CourtNothingWrong(proposal.id)
         );
-        bool slashed = _isSteady(leaf.device, proposal.proposedBlock);
+        bool slashed = _isSteady(leaf.device, proposal.proposedAt, proposal.proposedBlock);
         _uphold(analytics, asked, proposal.id, Fault.Signature, slashed);
     }
 
@@ -192,7 +192,7 @@ contract ResultCourt is IResultCourt, Court {
                 _isDue(asked, proposal, leaf.owner, leaf.device, Origin.Proved),
             CourtNothingWrong(proposal.id)
         );
-        _uphold(analytics, asked, proposal.id, Fault.Contribution, true);
+        _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
     }
 
     /// @inheritdoc IResultCourt
@@ -210,7 +210,12 @@ contract ResultCourt is IResultCourt, Court {
                 _isDue(asked, proposal, owner, device, Origin.Proved),
             CourtNothingWrong(proposal.id)
         );
-        _uphold(analytics, asked, proposal.id, Fault.Contribution, true);
+        _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
+    }
+
+    /// @dev Whoever may be found eligible only later has no place in a result, nor out of it.
+    function _isCertain(Request calldata asked) private pure returns (bool) {
+        return asked.filter.assurance == 0 && asked.filter.verifier == address(0);
     }
 
     function _uphold(IAnalytics analytics, Request calldata asked, RequestId id, Fault fault, bool slashed) private {
@@ -229,7 +234,8 @@ contract ResultCourt is IResultCourt, Court {
         _requireIn(proposal, leaf.nodeOf().digestOf(), place);
     }
 
-    /// @dev Whether the other request's result was there when the data of this one came to their end, so that an honest proposer knew it.
+    /// @dev Requires that the other request's result was past challenge when the data of this one came to their end: an honest proposer knew it,
+    ///      and nobody makes one up to bring others down.
     function _requireEarlier(
         IAnalytics analytics,
         Request calldata asked,
@@ -238,8 +244,8 @@ contract ResultCourt is IResultCourt, Court {
     ) private view {
         (RequestStatus status, , uint64 proposedAt, ) = analytics.statusOf(other);
         require(
-            (status == RequestStatus.Proposed || status == RequestStatus.Final) &&
-                proposedAt <= asked.query.anchoredBy &&
+            status == RequestStatus.Final &&
+                uint256(proposedAt) + other.terms.challengeWindow <= asked.query.anchoredBy &&
                 RequestId.unwrap(analytics.requestIdOf(other)) != RequestId.unwrap(id),
             CourtNothingWrong(id)
         );

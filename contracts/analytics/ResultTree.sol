@@ -66,8 +66,10 @@ library ResultTree {
             });
     }
 
-    /// @notice What the node above two says, for the aggregate that theirs merge to. `fits` is false where a number would overflow, and where
-    ///         the right one doesn't come after the left one.
+    /// @notice What the node above two says, for the aggregate that theirs merge to. `fits` is false where a number would overflow, where the
+    ///         right one doesn't come after the left one, and where the tree hasn't the shape of RFC 9162: the left one holds a power of two of
+    ///         leaves, the right one at least one and not more. That leaves no tree deeper than `climb` goes, and no leaf that isn't counted, and
+    ///         so can't be demanded.
     function merge(
         Summary memory a,
         Summary memory b,
@@ -87,6 +89,9 @@ library ResultTree {
             });
         }
         fits =
+            b.leaves != 0 &&
+            b.leaves <= a.leaves &&
+            a.leaves & (a.leaves - 1) == 0 &&
             merged.leaves >= a.leaves &&
             merged.members >= a.members &&
             merged.count >= a.count &&

@@ -69,6 +69,7 @@ struct Place {
 /// @notice A result that can be challenged.
 /// @param root The digest of the tree's root.
 /// @param snapshot When the request was made: who owned and agreed to what then is in.
+/// @param proposedAt When it came; in a later second than the request's proposal before it.
 /// @param challengeEnd Last second for a challenge.
 /// @param stamp Tells this proposal from all others.
 struct Proposal {
@@ -76,6 +77,7 @@ struct Proposal {
     bytes32 root;
     address proposer;
     uint64 snapshot;
+    uint64 proposedAt;
     uint64 proposedBlock;
     uint64 challengeEnd;
     bytes32 stamp;
@@ -101,4 +103,34 @@ struct OpenReading {
     bytes32 salt;
     bytes signer;
     bytes signature;
+}
+
+/// @notice A batch in a device's own log, with a proof of what its values come to, none revealed; see `IPartialVerifier`.
+/// @param index The entry's position in the log, and `entryTime` when it came.
+/// @param root With `count`, `first`, `last` and `values`, the batch's header.
+/// @param logSiblings From the entry's leaf up to its peak in the log as it is now.
+/// @param firstSequence Sequence number of its first reading; the others follow without a gap.
+/// @param words What the values come to: their sum, or how many are in each bin.
+struct ProvedBatch {
+    uint64 index;
+    uint64 entryTime;
+    bytes32 root;
+    uint64 count;
+    uint64 first;
+    uint64 last;
+    bytes32 values;
+    bytes32[] logSiblings;
+    uint64 firstSequence;
+    uint256[] words;
+    bytes proof;
+}
+
+/// @notice A partial that grows, reading by reading or batch by batch; see `Openings`. `start` and `last` are the sequence numbers of its
+///         latest range, `ranges` the earlier ones.
+struct Opening {
+    uint64 count;
+    uint64 start;
+    uint64 last;
+    bytes aggregate;
+    bytes ranges;
 }

@@ -7,6 +7,7 @@ import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
 import {IERC1056} from "../identity/IERC1056.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {ReadingFields, ReadingPlace} from "./AnchoringTypes.sol";
+import {BatchHeader} from "./BatchHeader.sol";
 import {IDataAnchor} from "./IDataAnchor.sol";
 import {MountainRange} from "./MountainRange.sol";
 
@@ -16,9 +17,6 @@ contract DataAnchor is IDataAnchor, EIP712 {
     using MountainRange for MountainRange.Head;
 
     bytes32 private constant ENTRY_TYPEHASH = keccak256("Entry(address device,uint64 index,bytes32 entry)");
-    bytes32 private constant BATCH_TYPEHASH = keccak256(
-        "Batch(bytes32 root,uint64 count,uint64 first,uint64 last,bytes32 schema,bytes32 values)"
-    );
     bytes32 private constant KEY_DELEGATE = "sigAuth";
 
     IDeviceRegistry private immutable REGISTRY;
@@ -239,9 +237,7 @@ contract DataAnchor is IDataAnchor, EIP712 {
             if (reading.time < place.first || reading.time > place.last) return false;
             bytes32 leaf = keccak256(abi.encodePacked(bytes1(0x00), digest));
             bytes32 root = Merkle.climb(leaf, place.path, place.batchSiblings);
-            entry = keccak256(
-                abi.encode(BATCH_TYPEHASH, root, place.count, place.first, place.last, reading.schema, place.values)
-            );
+            entry = BatchHeader.entryOf(root, place.count, place.first, place.last, reading.schema, place.values);
         }
         return
             _logs[place.publisher].includes(

@@ -345,6 +345,8 @@ describe("ResultCourt", () => {
       const { market, request, leaves } = await withAttested();
       const tree = treeOf(request, leaves);
       await propose(market, request, tree);
+      await passWindow(market);
+      await market.analytics.finalise(request);
       const later = await asked(market, { ...noisy, salt: id("later") });
       const partial = neutralPartial(later.query);
       const again = await Promise.all(

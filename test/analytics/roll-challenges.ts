@@ -31,8 +31,7 @@ describe("Challenges to rolls", () => {
   };
   const pair = (left: ShownEarnings, right: ShownEarnings) =>
     stage.roller.connect(stage.challenger).challengePair(stage.analytics, left, right);
-  const edge = (shown: ShownEarnings) =>
-    stage.roller.connect(stage.challenger).challengeEdge(stage.analytics, shown);
+  const edge = (shown: ShownEarnings) => stage.roller.connect(stage.challenger).challengeEdge(stage.analytics, shown);
   const fallen = async (attempt: Promise<unknown>) => {
     const { number } = await stage.roller.ledgerOf(stage.analytics);
     await expect(attempt)
@@ -78,7 +77,10 @@ describe("Challenges to rolls", () => {
       const plan = await rollTruth(stage, [await many(7)]);
       const show = (k: number) => plan.tree.show(k);
       for (let k = 0; k < 6; k++) {
-        await expect(pair(show(k), show(k + 1))).to.be.revertedWithCustomError(stage.roller, "PayoutRollerNothingWrong");
+        await expect(pair(show(k), show(k + 1))).to.be.revertedWithCustomError(
+          stage.roller,
+          "PayoutRollerNothingWrong",
+        );
       }
       for (const [left, right] of [
         [0, 2],
@@ -253,9 +255,7 @@ describe("Challenges to rolls", () => {
       const results = [await final("one"), await many(5)];
       const plan = await rollTruth(stage, results, first.tree.earned);
       for (const [account, earned] of plan.tree.earned) {
-        await expect(
-          challengeUnderpaid(stage, account, plan.tree, first.tree, plan.results, ownedIn(results, account)),
-        )
+        await expect(challengeUnderpaid(stage, account, plan.tree, first.tree, plan.results, ownedIn(results, account)))
           .to.be.revertedWithCustomError(stage.roller, "PayoutRollerPaidEnough")
           .withArgs(account, earned, earned);
       }
@@ -376,9 +376,7 @@ describe("Challenges to rolls", () => {
     it("there is nothing to challenge without a roll", async () => {
       const { tree } = planOf(await many(5));
       for (const attempt of [pair(tree.show(0), tree.show(1)), edge(tree.show(0))]) {
-        await expect(attempt)
-          .to.be.revertedWithCustomError(stage.roller, "PayoutRollerIdle")
-          .withArgs(stage.analytics);
+        await expect(attempt).to.be.revertedWithCustomError(stage.roller, "PayoutRollerIdle").withArgs(stage.analytics);
       }
     });
   });

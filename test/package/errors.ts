@@ -13,7 +13,7 @@ describe("custom errors", () => {
     const texts = await Promise.all(files.map((name) => readFile(new URL(name, TESTS), "utf8")));
     const named = texts.join("\n");
     const ours =
-      /^(DeviceRegistry|DeviceKeys|LotBook|ClaimDesk|Attestations|Provenance|DataAnchor|DeviceFeed|FeedFactory|BandCover|Analytics|ConsentRegistry|Holdings|DeviceRegions|PayoutPool|PayoutRoller|AggregateTree|Merkle)[A-Z]/;
+      /^(DeviceRegistry|DeviceKeys|LotBook|ClaimDesk|Attestations|Provenance|DataAnchor|DeviceFeed|FeedFactory|BandCover|Merkle|Analytics|ConsentRegistry|Holdings|DeviceRegions|Court|QuestionDesk|ResultTree|Partials|PartialVerifier|HyperLogLog|BloomFilter|ResultClaims|RewardSink|OwnerShares|PayoutLists|PayoutPool|PayoutRoller|CarbonLedger)[A-Z]/;
     const errors = new Set(
       Object.values(bindings).flatMap((binding) => {
         const abi: readonly JsonFragment[] = "abi" in binding ? binding.abi : [];

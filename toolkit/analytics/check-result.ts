@@ -144,8 +144,8 @@ async function* faultsOf(
   if (!sources.views) return;
   yield* faultsOfLeaves(proposal, tree, sources, sources.views);
   // In a tree out of order nothing can be shown to be missing; that it is out of order has been found.
-  if (isInOrder(tree)) yield* omissions(tree, sources, sources.views);
-  yield* ignored(tree, sources, sources.views);
+  if (isInOrder(tree)) yield* omissions(proposal, tree, sources, sources.views);
+  yield* ignored(proposal, tree, sources, sources.views);
 }
 
 function* faultsInTree({ request }: ProposalFacts, tree: ResultTree): Generator<ResultFault> {
@@ -265,12 +265,17 @@ async function* faultsOfLeaves(
     if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
     if (origin !== Origin.Attested) continue;
     if (await views.isSigned(device, digests.partial(id, leaf), ...evidence)) continue;
-    const ruling = ruleOnSignature(leaf, false, await views.isSteady(device, proposal.proposedBlock));
+    const ruling = ruleOnSignature(
+      leaf,
+      false,
+      await views.isSteady(device, proposal.proposedAt, proposal.proposedBlock),
+    );
     if (ruling !== "refused") yield { kind: "signature", ruling, ...placed(tree, index) };
   }
 }
 
 async function* omissions(
+  { request }: ProposalFacts,
   tree: ResultTree,
   { members = [], readingOf, contributions }: CheckSources,
   views: CourtViews,
@@ -283,12 +288,13 @@ async function* omissions(
       yield { kind: "omission", ruling: omission, owner, gap: tree.gap(owner, device), ...anchored };
     }
     const due = await dueOf(views, owner, device, Origin.Proved);
-    const ruling = ruleOnIgnoredDevice(owner, contributions?.get(device) ?? 0n, due);
+    const ruling = ruleOnIgnoredDevice(request, owner, contributions?.get(device) ?? 0n, due);
     if (ruling !== "refused") yield { kind: "ignored-device", ruling, owner, device, gap: tree.gap(owner, device) };
   }
 }
 
 async function* ignored(
+  { request }: ProposalFacts,
   tree: ResultTree,
   { contributions }: CheckSources,
   views: CourtViews,
@@ -296,7 +302,12 @@ async function* ignored(
   for (const [index, leaf] of contributions ? tree.leaves.entries() : []) {
     const contributed = contributions?.get(leaf.device) ?? contributions?.get(getAddress(leaf.device)) ?? 0n;
     if (leaf.count >= contributed) continue;
-    const ruling = ruleOnIgnored(leaf, contributed, await dueOf(views, leaf.owner, leaf.device, Origin.Proved));
+    const ruling = ruleOnIgnored(
+      request,
+      leaf,
+      contributed,
+      await dueOf(views, leaf.owner, leaf.device, Origin.Proved),
+    );
     if (ruling !== "refused") yield { kind: "ignored", ruling, ...placed(tree, index) };
   }
 }

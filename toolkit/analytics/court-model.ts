@@ -2,7 +2,7 @@ import { fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 import { nodeHash } from "../internal/merkle.js";
 import { isWellFormedPartial, mergePartials, neutralPartial } from "./partials.js";
 import type { Query } from "./query.js";
-import { type AnalysisRequest, weightOf } from "./requests.js";
+import { type AnalysisRequest, type DeviceFilter, weightOf } from "./requests.js";
 import {
   compareLeaves,
   evidenceHash,
@@ -82,8 +82,10 @@ export function spendsTwice(asked: AnalysisRequest, leaf: Spend, other: Analysis
 
 /** What two summaries merge to; undefined where `ResultTree.merge` in Solidity doesn't fit. */
 export function mergeSummaries(a: Summary, b: Summary, aggregate: string): Summary | undefined {
+  // The shape of RFC 9162: on the left a perfect tree, on the right one that isn't larger.
+  const isShaped = b.leaves > 0n && b.leaves <= a.leaves && (a.leaves & (a.leaves - 1n)) === 0n;
   const last = { owner: a.lastOwner, device: a.lastDevice };
-  if (compareLeaves(last, { owner: b.firstOwner, device: b.firstDevice }) >= 0) return undefined;
+  if (!isShaped || compareLeaves(last, { owner: b.firstOwner, device: b.firstDevice }) >= 0) return undefined;
   const merged = {
     firstOwner: a.firstOwner,
     firstDevice: a.firstDevice,
@@ -149,15 +151,15 @@ export function ruleOnDouble(a: ResultLeaf, b: ResultLeaf): Ruling {
 /** Another result, as `challengeSpent` asks for it. */
 export interface OtherResult {
   readonly request: AnalysisRequest;
-  /** Whether it is proposed or final. */
-  readonly stands: boolean;
+  readonly isFinal: boolean;
   readonly proposedAt: bigint;
 }
 
 /** `challengeSpent`, for leaves in the trees of two results with different ids. */
 export function ruleOnSpent(asked: AnalysisRequest, leaf: Spend, other: OtherResult, otherLeaf: Spend): Ruling {
-  const isEarlier = other.stands && other.proposedAt <= asked.query.anchoredBy;
-  return rule(isEarlier && spendsTwice(asked, leaf, other.request, otherLeaf));
+  const { isFinal, proposedAt, request } = other;
+  const isEarlier = isFinal && proposedAt + request.terms.challengeWindow <= asked.query.anchoredBy;
+  return rule(isEarlier && spendsTwice(asked, leaf, request, otherLeaf));
 }
 
 /** `challengeSignature`, for a leaf in the tree and its evidence. */
@@ -204,11 +206,26 @@ export function ruleOnOmission(owner: string, due: Due, counts: boolean): Ruling
 }
 
 /** `challengeIgnored`, for a leaf in the tree. */
-export function ruleOnIgnored(leaf: Pick<ResultLeaf, "owner" | "count">, contributed: bigint, due: Due): Ruling {
-  return rule(leaf.count < contributed && isDue(leaf.owner, due));
+export function ruleOnIgnored(
+  { filter }: Pick<AnalysisRequest, "filter">,
+  leaf: Pick<ResultLeaf, "owner" | "count">,
+  contributed: bigint,
+  due: Due,
+): Ruling {
+  return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(filter));
 }
 
 /** `challengeIgnoredDevice`, where there is a gap. */
-export function ruleOnIgnoredDevice(owner: string, contributed: bigint, due: Due): Ruling {
-  return rule(contributed !== 0n && isDue(owner, due));
+export function ruleOnIgnoredDevice(
+  { filter }: Pick<AnalysisRequest, "filter">,
+  owner: string,
+  contributed: bigint,
+  due: Due,
+): Ruling {
+  return rule(contributed !== 0n && isDue(owner, due), isCertain(filter));
+}
+
+/** Whether nobody can have become eligible only since the proposal. */
+function isCertain({ assurance, verifier }: DeviceFilter): boolean {
+  return assurance === 0 && BigInt(verifier) === 0n;
 }

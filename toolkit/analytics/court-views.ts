@@ -1,7 +1,6 @@
 import type { ContractRunner } from "ethers";
 import type { Addresses } from "../addresses.js";
 import { DeviceRegistry__factory, Eligibility__factory, Holdings__factory } from "../contracts.js";
-import { ACTIVE } from "../identity/states.js";
 import { toHex } from "../internal/bytes.js";
 import type { Verdict } from "./court-model.js";
 import type { AnalysisRequest } from "./requests.js";
@@ -21,8 +20,8 @@ export interface CourtViews {
   holderOf(device: string): Promise<string | undefined>;
   /** Whether the device's present key has signed this. */
   isSigned(device: string, digest: Uint8Array, signer: Uint8Array, signature: Uint8Array): Promise<boolean>;
-  /** Whether the device is active, and hasn't changed since a block. */
-  isSteady(device: string, since: bigint): Promise<boolean>;
+  /** Whether neither the device's keys nor its state have changed since a moment: its second and its block. */
+  isSteady(device: string, time: bigint, block: bigint): Promise<boolean>;
 }
 
 /** The views of a deployment, as things stand after a block. */
@@ -47,9 +46,12 @@ export function courtViews(
     },
     isSigned: (device, digest, signer, signature) =>
       registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature), at),
-    isSteady: async (device, since) => {
-      const [{ state }, changed] = await Promise.all([registry.tenureOf(device, at), registry.changed(device, at)]);
-      return state === ACTIVE && changed < since;
+    isSteady: async (device, time, block) => {
+      const [{ stateSince }, changed] = await Promise.all([
+        registry.deviceOf(device, at),
+        registry.changed(device, at),
+      ]);
+      return stateSince < time && changed < block;
     },
   };
 }

@@ -65,6 +65,7 @@ export interface ProposalFacts extends ExpectedResult {
   readonly root: string;
   /** The SHA-256 of its data, as hex. */
   readonly content: string;
+  readonly proposedAt: bigint;
   readonly proposedBlock: bigint;
 }
 
@@ -76,7 +77,7 @@ export interface CheckSources {
   readonly members?: readonly Member[];
   /** A reading of a device that the court would count (`onChain` of its evidence); undefined if the checker knows none. */
   readonly readingOf?: (device: string) => AnchoredReading | undefined;
-  /** Contributions on chain by device, from `ReadingsContributed`: the latest counts. */
+  /** Contributions that hold (`contributionOf`), by device; the events `ReadingsContributed` say of which to ask. */
   readonly contributions?: ReadonlyMap<string, bigint>;
   readonly earlier?: readonly EarlierResult[];
   /** What the checker itself has aggregated. */

@@ -40,9 +40,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type LeafStructOutput = [owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string] & {owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string }
   
 
-    export type ProposalStruct = {id: BytesLike, root: BytesLike, proposer: AddressLike, snapshot: BigNumberish, proposedBlock: BigNumberish, challengeEnd: BigNumberish, stamp: BytesLike}
+    export type ProposalStruct = {id: BytesLike, root: BytesLike, proposer: AddressLike, snapshot: BigNumberish, proposedAt: BigNumberish, proposedBlock: BigNumberish, challengeEnd: BigNumberish, stamp: BytesLike}
 
-    export type ProposalStructOutput = [id: string, root: string, proposer: string, snapshot: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string] & {id: string, root: string, proposer: string, snapshot: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string }
+    export type ProposalStructOutput = [id: string, root: string, proposer: string, snapshot: bigint, proposedAt: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string] & {id: string, root: string, proposer: string, snapshot: bigint, proposedAt: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string }
   
 
   export interface IAnalyticsInterface extends Interface {

@@ -1695,6 +1695,11 @@
           },
           {
             "internalType": "uint64",
+            "name": "proposedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
             "name": "proposedBlock",
             "type": "uint64"
           },

@@ -104,6 +104,7 @@ export function answererOf({ market }: Pick<WatchStage, "market">, tree: ResultT
 
 /** What notes say in short. */
 export function brief(notes: readonly WatchNote[]): string[] {
+  if (process.env.SHOW) console.log(notes);
   return notes.map(({ what, call, detail }) => `${what} ${call ?? detail}`);
 }
 

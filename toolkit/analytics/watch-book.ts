@@ -149,13 +149,10 @@ export class WatchBook {
     return this.tracks.paid.events.some(({ transactionHash }) => transactionHash === hash);
   }
 
-  /** Readings contributed for a request, by device. */
-  contributions(id: string): Map<DeviceId, bigint> {
-    const found = new Map<DeviceId, bigint>();
-    for (const { args } of this.tracks.contributed.events) {
-      if (args.id === id) found.set(args.device as DeviceId, args.count);
-    }
-    return found;
+  /** Devices of which readings were contributed to a request. */
+  contributedTo(id: string): Set<DeviceId> {
+    const own = this.tracks.contributed.events.filter(({ args }) => args.id === id);
+    return new Set(own.map(({ args }) => args.device as DeviceId));
   }
 
   /** ITC of the watcher's that lie at the desk, or went to proposers with their answers. */
@@ -217,7 +214,9 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
 type RequestWords = AnalysisRequestedEvent.OutputObject["request"];
 
 /** A request as events and calldata have it. */
-export function requestOf({ requester, salt, purpose, query, filter, terms }: RequestWords): AnalysisRequest {
+export function requestOf(words: RequestWords): AnalysisRequest {
+  // By position: `filter` of what ethers decodes is the method of an array.
+  const [requester, salt, purpose, query, filter, terms] = words;
   const { schema, operation, size, hashes, lower, upper, from, to, anchoredBy, cap } = query;
   const { lot, region, assurance, verifier } = filter;
   const { cohort, epsilon, price, reward, fee, bond, deadline, challengeWindow, weighting, settlement } = terms;

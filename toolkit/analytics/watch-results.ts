@@ -1,14 +1,15 @@
 import { randomInt } from "node:crypto";
 import { Analytics__factory, QuestionDesk__factory } from "../contracts.js";
+import type { DeviceId } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { challengeOf, demandOf, type ShownFault, settleOf } from "./challenges.js";
 import { checkResult } from "./check-result.js";
-import { ruleOnMember } from "./court-model.js";
+import { ruleOnMember, Verdict } from "./court-model.js";
 import { courtViews } from "./court-views.js";
 import { DataError } from "./data-sources.js";
 import { membersAt } from "./membership.js";
 import { PartialDigests } from "./partial-digests.js";
-import { type AnalysisRequest, REQUEST_STATUSES } from "./requests.js";
+import type { AnalysisRequest } from "./requests.js";
 import { writeResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultFault } from "./result-faults.js";
 import { leafBelow, nodeDigest, Origin, type ResultLeaf, type ResultTree } from "./result-tree.js";
@@ -39,7 +40,6 @@ interface Standing {
   readonly facts: ProposalFacts;
   readonly stamp: string;
   readonly snapshot: bigint;
-  readonly proposedAt: bigint;
   /** Last second for a question. */
   readonly questionEnd: bigint;
 }
@@ -125,8 +125,8 @@ export class ResultWatch {
     const [proposal, { proposedAt }] = await Promise.all([analytics.proposalOf(request), analytics.statusOf(request)]);
     const { root: digest, proposedBlock, stamp, snapshot } = proposal;
     if (digest !== toHex(nodeDigest(root))) return undefined;
-    const facts = { ...this.expected(request), root: digest, content, proposedBlock };
-    return { proposed, facts, stamp, snapshot, proposedAt, questionEnd: proposedAt + request.terms.challengeWindow };
+    const facts = { ...this.expected(request), root: digest, content, proposedAt, proposedBlock };
+    return { proposed, facts, stamp, snapshot, questionEnd: proposedAt + request.terms.challengeWindow };
   }
 
   /** Ends questions that are overdue, whoever asked, and takes back what was asked of proposals that are gone. */
@@ -195,10 +195,11 @@ export class ResultWatch {
   }
 
   private async read(
-    { proposed, facts, proposedAt }: Standing,
+    { proposed, facts }: Standing,
     sources: CheckSources,
   ): Promise<NonNullable<Case["found"]> | Unmatched> {
-    const half = facts.request.terms.challengeWindow / 2n;
+    const { request, proposedAt } = facts;
+    const half = request.terms.challengeWindow / 2n;
     const { patience = PATIENCE } = this.options;
     const missing = { published: [], suspect: 0, since: proposedAt + (patience < half ? patience : half) };
     try {
@@ -226,7 +227,7 @@ export class ResultWatch {
     earlier: readonly EarlierResult[],
   ): Promise<CheckSources> {
     const { provider, addresses, fromBlock = 0, partialOf, readingOf } = this.options;
-    const contributions = this.parts.book.contributions(proposed.id);
+    const contributions = await this.contributions(proposed.id);
     const needsMembers = contributions.size > 0 || readingOf !== undefined;
     return {
       digests: this.digests,
@@ -239,12 +240,24 @@ export class ResultWatch {
     };
   }
 
+  /** Those that hold: of a device that has changed since they don't. */
+  private async contributions(id: string): Promise<Map<DeviceId, bigint>> {
+    const { provider, addresses } = this.options;
+    const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
+    const found = new Map<DeviceId, bigint>();
+    for (const device of this.parts.book.contributedTo(id)) {
+      const count = await desk.contributionOf(addresses.Analytics, id, device);
+      if (count > 0n) found.set(device, count);
+    }
+    return found;
+  }
+
   /** Results with noise for the same purpose that the proposer could know, and that the watcher has. */
   private async earlier(standing: Standing): Promise<EarlierResult[]> {
     const found: EarlierResult[] = [];
     for (const { id, request, proposedAt } of await this.related(standing)) {
       const tree = await this.treeOf(id).catch(() => undefined);
-      if (tree) found.push({ request, stands: true, proposedAt, tree });
+      if (tree) found.push({ request, isFinal: true, proposedAt, tree });
       else this.notes.add({ what: "unseen", about: id, detail: "Whether its budget is spent again can't be seen." });
     }
     return found;
@@ -261,9 +274,9 @@ export class ResultWatch {
     for (const { id } of request.terms.epsilon === 0n ? [] : book.proposals()) {
       const other = book.request(id);
       if (!other || id === proposed.id || other.purpose !== request.purpose || other.terms.epsilon === 0n) continue;
-      const { status, proposedAt } = await analytics.statusOf(other);
-      const stage = REQUEST_STATUSES[Number(status)];
-      if ((stage !== "proposed" && stage !== "final") || proposedAt > request.query.anchoredBy) continue;
+      if (!book.isFinal(id)) continue;
+      const { proposedAt } = await analytics.statusOf(other);
+      if (proposedAt + other.terms.challengeWindow > request.query.anchoredBy) continue;
       found.push({ id, request: other, proposedAt });
     }
     return found;
@@ -312,28 +325,33 @@ export class ResultWatch {
   }
 
   /** Whether a fault that costs no bond was one already when the proposal came. */
-  private async stoodThen({ facts, proposed, snapshot }: Standing, fault: Challengeable): Promise<boolean> {
-    if (fault.kind !== "member" && fault.kind !== "signature") return true;
-    const { provider, addresses } = this.options;
-    const { owner, device, origin, spent, evidence } = fault.leaf;
-    const views = courtViews(provider, addresses, facts.request, snapshot, Number(facts.proposedBlock));
+  private async stoodThen(standing: Standing, fault: Challengeable): Promise<boolean> {
+    const { proposed, facts } = standing;
+    const about = proposed.id;
     try {
-      const isFault =
-        fault.kind === "signature"
-          ? !(await views.isSigned(device, this.digests.partial(proposed.id, fault.leaf), ...evidence))
-          : ruleOnMember(
-              fault.leaf,
-              await views.verdictOn(device, owner),
-              await views.mayUse(owner, device, origin, spent),
-            ) !== "refused";
-      if (isFault) return true;
-      const detail = `${fault.kind} of ${device}: it was right in the block of the proposal.`;
-      this.notes.add({ what: "doubtful", about: proposed.id, detail });
-    } catch {
-      const detail = `${fault.kind} of ${device}: the node doesn't know the state of block ${facts.proposedBlock}.`;
-      this.notes.add({ what: "doubtful", about: proposed.id, detail });
+      if (await this.wasFault(standing, fault)) return true;
+      this.notes.add({ what: "doubtful", about, detail: `${fault.kind}: it was right in the block of the proposal.` });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const detail = `${fault.kind}: the state of block ${facts.proposedBlock} isn't to be had: ${why}`;
+      this.notes.add({ what: "doubtful", about, detail });
     }
     return false;
+  }
+
+  private async wasFault({ facts, proposed, snapshot }: Standing, fault: Challengeable): Promise<boolean> {
+    const { provider, addresses } = this.options;
+    const views = courtViews(provider, addresses, facts.request, snapshot, Number(facts.proposedBlock));
+    if (fault.kind === "signature") {
+      const { leaf } = fault;
+      return !(await views.isSigned(leaf.device, this.digests.partial(proposed.id, leaf), ...leaf.evidence));
+    }
+    if (fault.kind === "ignored-device") return (await views.verdictOn(fault.device, fault.owner)) === Verdict.Eligible;
+    if (fault.kind !== "member" && fault.kind !== "ignored") return true;
+    const { owner, device, origin, spent } = fault.leaf;
+    const verdict = await views.verdictOn(device, owner);
+    if (fault.kind === "ignored") return verdict === Verdict.Eligible;
+    return ruleOnMember(fault.leaf, verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
   }
 
   /** Questions partials; says whether there is nothing left to do. */

@@ -28,9 +28,9 @@ export interface WatchOptions {
   readonly most?: bigint;
   /** Seconds after a proposal before its data count as missing; 600 if left out, and half the window at most. */
   readonly patience?: bigint;
-  /** What the watcher has aggregated for a request. */
+  /** What the watcher has aggregated for a request, by the device in lower case. */
   readonly partialOf?: (request: string, device: string) => DevicePartial | undefined;
-  /** A reading of a device, to show that it was left out. */
+  /** A reading of a device (a checksummed address), to show that it was left out. */
   readonly readingOf?: (request: string, device: string) => AnchoredReading | undefined;
 }
 

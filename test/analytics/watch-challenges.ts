@@ -7,7 +7,6 @@ import {
   asked,
   attestedLeaf,
   HOUR,
-  idOf,
   opened,
   openMarket,
   ownerOf,
@@ -23,7 +22,12 @@ import { brief, changesOf, proposeData, Shelf, towerOf, type WatchStage, withLea
 const NOISY = { terms: { epsilon: 1_000_000n } };
 
 /** Proposes a tree that is a lie from end to end, and lets a watchtower at it: the bond must be split, whoever asked. */
-async function takenDown(stage: WatchStage, tree: ResultTree, call: string, options: Parameters<typeof towerOf>[1] = {}) {
+async function takenDown(
+  stage: WatchStage,
+  tree: ResultTree,
+  call: string,
+  options: Parameters<typeof towerOf>[1] = {},
+) {
   const { market, request } = stage;
   await proposeData(stage, tree, tree);
   const tower = towerOf(stage, options);
@@ -78,14 +82,21 @@ describe("A watchtower against a false result", () => {
       await takenDown(stage, treeOf(stage.request, [{ ...first, ...lie }, ...rest]), "challengeLeaf");
     }
     const stage = await withLeaves();
-    const held = { ...withheldLeaf(stage.request, ownerOf(stage.market, 0), stage.market.keys[0] ?? raise()), weight: 1n };
+    const held = {
+      ...withheldLeaf(stage.request, ownerOf(stage.market, 0), stage.market.keys[0] ?? raise()),
+      weight: 1n,
+    };
     await takenDown(stage, treeOf(stage.request, [held, ...stage.leaves.slice(1)]), "challengeLeaf");
   });
 
   it("challenges a member that isn't eligible", async () => {
     const stage = await withLeaves();
     const unborn = stage.market.keys[6] ?? raise();
-    const leaf = provedLeaf(stage.request, ownerOf(stage.market, 0), readingsOf(stage.market, stage.request, unborn, [1n]));
+    const leaf = provedLeaf(
+      stage.request,
+      ownerOf(stage.market, 0),
+      readingsOf(stage.market, stage.request, unborn, [1n]),
+    );
     await takenDown(stage, treeOf(stage.request, [...stage.leaves, leaf]), "challengeMember");
   });
 
@@ -112,13 +123,17 @@ describe("A watchtower against a false result", () => {
     const partial = neutralPartial(later.query);
     const keys = market.keys.slice(0, 6);
     const again = await Promise.all(
-      keys.map((key, k) => attestedLeaf(market, later, ownerOf(market, k), key, { partial, count: 3n, spent: 999_999n })),
+      keys.map((key, k) =>
+        attestedLeaf(market, later, ownerOf(market, k), key, { partial, count: 3n, spent: 999_999n }),
+      ),
     );
     const tree = treeOf(later, again);
     const shelf = new Shelf();
     await proposeData({ market, request: later, shelf }, tree, tree);
     const tower = towerOf({ market, shelf });
-    expect(brief(await tower.round()).join()).to.match(/unseen.*budget/).and.not.match(/sent challenge/);
+    expect(brief(await tower.round()).join())
+      .to.match(/unseen.*budget/)
+      .and.not.match(/sent challenge/);
     for (const [content, data] of stage.shelf.kept) shelf.kept.set(content, data);
     expect(brief(await tower.round())).to.include("sent challengeSpent");
   });
@@ -162,7 +177,9 @@ describe("A watchtower against a false result", () => {
     const tree = treeOf(request, [wrong, ...rest]);
     await proposeData(stage, tree, tree);
     const own = { device: first.device, count: 3n, partial: first.partial, ranges: first.evidence[0] };
-    const tower = towerOf(stage, { partialOf: (_, device) => (device === first.device.toLowerCase() ? own : undefined) });
+    const tower = towerOf(stage, {
+      partialOf: (_, device) => (device === first.device.toLowerCase() ? own : undefined),
+    });
     const { bond } = request.terms;
     const gained = await changesOf(market, [market.watcher.address], async () => {
       expect(brief(await tower.round())).to.include(`sent question ${wrong.device.toLowerCase()}`);

@@ -11,8 +11,8 @@ import {
   attestedLeaf,
   HOUR,
   ITC,
-  openMarket,
   opened,
+  openMarket,
   ownerOf,
   passWindow,
   raise,
@@ -86,7 +86,9 @@ describe("A watchtower and honest results", () => {
       const answers = await answererOf(stage, stage.tree, { readingsOf: readingsIn(stage) }).round();
       expect(answers.map(({ what }) => what)).to.deep.equal(Array(number).fill("sent"));
       // Another one with the same key goes on where this one stopped.
-      expect(brief(await towerOf(stage, { questions }).round()).filter((line) => line.startsWith("sent"))).to.deep.equal([]);
+      expect(
+        brief(await towerOf(stage, { questions }).round()).filter((line) => line.startsWith("sent")),
+      ).to.deep.equal([]);
       await passWindow(stage.market, HOUR + 2n * ANSWER);
       await stage.market.analytics.finalise(stage.request);
     }
@@ -138,7 +140,9 @@ describe("A watchtower and data that it can't get", () => {
     expect(brief(await tower.round())).to.include("sent demand 0");
     const shelf = new Shelf();
     for (const [content, bytes] of data) shelf.kept.set(content, bytes);
-    expect(brief(await towerOf({ market, shelf }, { signer: market.company }).round())).to.include("sent challengeLeaf");
+    expect(brief(await towerOf({ market, shelf }, { signer: market.company }).round())).to.include(
+      "sent challengeLeaf",
+    );
     const gained = await changesOf(market, [market.watcher.address], async () => {
       expect(brief(await tower.round())).to.deep.equal(["sent settle"]);
     });

@@ -56,7 +56,12 @@ export type WatchStage = Awaited<ReturnType<typeof withLeaves>>;
 
 /** The data of a tree. */
 export function dataOf(market: Market, request: AnalysisRequest, tree: ResultTree): Generator<Uint8Array> {
-  const header = { chainId: market.chainId, analytics: market.addresses.Analytics, request, leaves: tree.leaves.length };
+  const header = {
+    chainId: market.chainId,
+    analytics: market.addresses.Analytics,
+    request,
+    leaves: tree.leaves.length,
+  };
   return writeResultData(header, tree.leaves);
 }
 
@@ -88,11 +93,21 @@ export function towerOf({ market, shelf }: Pick<WatchStage, "market" | "shelf">,
 /** The same that only reports. */
 export function silentTower({ market, shelf }: WatchStage) {
   const { provider } = market.ethers;
-  return new Watchtower({ provider, addresses: market.addresses, dataOf: shelf.source, most: 200n * ITC, patience: 0n });
+  return new Watchtower({
+    provider,
+    addresses: market.addresses,
+    dataOf: shelf.source,
+    most: 200n * ITC,
+    patience: 0n,
+  });
 }
 
 /** Who answers for the proposer. */
-export function answererOf({ market }: Pick<WatchStage, "market">, tree: ResultTree, changes: Partial<AnswerOptions> = {}) {
+export function answererOf(
+  { market }: Pick<WatchStage, "market">,
+  tree: ResultTree,
+  changes: Partial<AnswerOptions> = {},
+) {
   return new Answerer({
     provider: market.ethers.provider,
     signer: market.proposer,

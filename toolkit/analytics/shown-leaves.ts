@@ -137,7 +137,8 @@ export function pieceTogether(known: Known): { readonly tree: ResultTree } | { r
   for (let leaf = said.get(leaves.length); leaf; leaf = said.get(leaves.length)) leaves.push(leaf);
   const tree = treeOf(query, leaves);
   if (tree && leaves.length === size && isRootOf(tree.root, root)) return { tree };
-  const next = leaves.length < size ? missingFrom(leaves.length, size, said) : spread(narrowest(tree, shown, size), rounds);
+  const next =
+    leaves.length < size ? missingFrom(leaves.length, size, said) : spread(narrowest(tree, shown, size), rounds);
   const wanted = shown.length === 0 ? [suspect, ...next] : next;
   return { next: [...new Set(wanted)].filter((k) => k < size && !demanded.has(k)) };
 }

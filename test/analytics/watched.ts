@@ -119,7 +119,6 @@ export function answererOf(
 
 /** What notes say in short. */
 export function brief(notes: readonly WatchNote[]): string[] {
-  if (process.env.SHOW) console.log(notes);
   return notes.map(({ what, call, detail }) => `${what} ${call ?? detail}`);
 }
 

@@ -2,6 +2,7 @@ import { ZeroAddress } from "ethers";
 import { z } from "zod";
 import {
   Analytics__factory,
+  CarbonLedger__factory,
   ConsentRegistry__factory,
   DeviceRegions__factory,
   Eligibility__factory,
@@ -20,7 +21,7 @@ import { deployPartialVerifier } from "./zk.js";
 /** A ledger of the roller begins with its pool. */
 const Ledger = z.tuple([z.string()]).rest(z.unknown());
 
-/** Who may be in a result, the courts that judge results, and the requests. */
+/** Who may be in a result, the courts that judge results, the requests, and the example of a contract that acts on a result. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
   const { parameters } = deployment;
   const [token, registry, anchor] = (["ITC", "DeviceRegistry", "DataAnchor"] as const).map((name) =>
@@ -60,6 +61,7 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     parameters.minimumProposerBond,
   );
   await openPool(deployment, analytics);
+  await deployment.deploy("CarbonLedger", CarbonLedger__factory);
 }
 
 /** What checks proofs of partials; none on a chain whose parameters do without. */

@@ -25,6 +25,7 @@ const Addresses = z.object({
   DataAnchor: address,
   FeedFactory: address,
   BandCover: address,
+  CarbonLedger: address,
   Holdings: address,
   ConsentRegistry: address,
   DeviceRegions: address,

@@ -2,7 +2,7 @@ import { id } from "ethers";
 import { Aggregator, type MarkedBatch, type Refused } from "../../toolkit/analytics/aggregator.js";
 import type { BatchWitness, OpenedReading } from "../../toolkit/analytics/batch-check.js";
 import type { Query } from "../../toolkit/analytics/query.js";
-import { Batch } from "../../toolkit/anchoring/batches.js";
+import { Batch, type BatchHeader, entryOf } from "../../toolkit/anchoring/batches.js";
 import { contentOf, signReading } from "../../toolkit/anchoring/readings.js";
 import { Digests } from "../../toolkit/identity/digests.js";
 import type { DeviceKey } from "../../toolkit/identity/keys.js";
@@ -51,14 +51,20 @@ export class Logs {
   };
 
   /** Appends readings as one batch, or one reading as its own entry. */
-  append(publisher: string, opened: readonly OpenedReading[], isBatch = true, entryTime = this.query.to): MarkedBatch {
+  append(
+    publisher: string,
+    opened: readonly OpenedReading[],
+    isBatch = true,
+    entryTime = this.query.to,
+    lie: Partial<BatchHeader> = {},
+  ): MarkedBatch {
     const signed = opened.map(({ reading, signature }) => ({ ...reading, signature: signature ?? new Uint8Array() }));
     const index = this.sizes.get(publisher) ?? 0n;
     this.sizes.set(publisher, index + 1n);
-    const batch = isBatch ? new Batch(signed, digests) : undefined;
-    const entry = batch ? batch.entry : digests.reading(signed[0] ?? never());
+    const whole = isBatch ? { ...new Batch(signed, digests).header, ...lie } : undefined;
+    const entry = whole ? entryOf(whole) : digests.reading(signed[0] ?? never());
     this.entries.set(`${publisher} ${index}`, `${toHex(entry)} ${entryTime}`);
-    const header = batch ? { header: batch.header } : {};
+    const header = whole ? { header: whole } : {};
     return { publisher, index, entryTime, ...header, readings: opened, mark: `${publisher} ${index}` };
   }
 }

@@ -238,6 +238,10 @@ describe("Aggregator", () => {
       const foreign = openedOf(query, first, 6n, 5n, { schema: fromHex(id("other")) });
       const batch = logs.append(first.id, [...readings, early, after, other, foreign]);
       expect(await reasons(logs, batch)).to.deep.equal({ why: ["time", "time", "content", "schema"], count: 3n });
+      for (const lie of [{ first: query.from + 1n }, { last: query.from + 1n }]) {
+        const narrow = logs.append(first.id, readings, true, query.to, lie);
+        expect(await reasons(logs, narrow)).to.deep.equal({ why: ["time"], count: 2n });
+      }
       const { measurement } = readings[0] ?? never();
       for (const wrong of [
         { ...measurement, value: 6n },

@@ -221,7 +221,8 @@ describe("Building a result", () => {
     it("fails where the sources have fewer", async () => {
       const partialOf = (device: string) => folded(device, { count: 3n });
       for (const changes of [{}, { partialOf }, word(exact)]) {
-        const failure = await buildResult(sourcesOf(exact, { contributionOf, ...changes })).then(
+        const ofFirst = (device: string) => (device === keys[0]?.id ? 4n : 0n);
+        const failure = await buildResult(sourcesOf(exact, { contributionOf: ofFirst, ...changes })).then(
           never,
           ({ code }) => code,
         );

@@ -341,26 +341,23 @@ describe("ResultCourt", () => {
       await upheld(market, challenge(market, request, tree, wrong), 5, false);
     });
 
-    it("challengeSpent upholds a part of the budget that was spent before, in results that were there in time", async () => {
+    it("challengeSpent upholds a part of the budget that was spent before, in results that were final in time", async () => {
       const { market, request, leaves } = await withAttested();
       const tree = treeOf(request, leaves);
       await propose(market, request, tree);
-      await passWindow(market);
-      await market.analytics.finalise(request);
-      const later = await asked(market, { ...noisy, salt: id("later") });
-      const partial = neutralPartial(later.query);
-      const again = await Promise.all(
-        market.keys.slice(0, 6).map((key, k) =>
-          attestedLeaf(market, later, ownerOf(market, k), key, {
-            partial,
-            count: 3n,
-            spent: k === 0 ? 999_999n : 1_000_000n,
-          }),
-        ),
-      );
-      const other = treeOf(later, again);
-      await propose(market, later, other);
-      const spent = (leaf: ResultLeaf, earlier: ResultLeaf) =>
+      const { proposedAt } = await market.analytics.proposalOf(request);
+      const partial = neutralPartial(request.query);
+      const spends = async (later: Stage["request"]) =>
+        Promise.all(
+          market.keys.slice(0, 6).map((key, k) =>
+            attestedLeaf(market, later, ownerOf(market, k), key, {
+              partial,
+              count: 3n,
+              spent: k === 0 ? 999_999n : 1_000_000n,
+            }),
+          ),
+        );
+      const challenge = (later: Stage["request"], other: ResultTree, leaf: ResultLeaf, earlier: ResultLeaf) =>
         court(market).challengeSpent(
           at(market),
           later,
@@ -370,11 +367,34 @@ describe("ResultCourt", () => {
           leafWords(earlier),
           tree.place(tree.indexOf(earlier.owner, earlier.device) ?? -1),
         );
-      for (const k of [1, 2, 3]) {
-        const call = spent(again[k] ?? raise(), leaves[k] ?? raise());
-        await expect(call).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+      const [tooLate, inTime] = [proposedAt + HOUR - 1n, proposedAt + HOUR];
+      const laters = await Promise.all(
+        [tooLate, inTime].map((anchoredBy) => {
+          const query = { from: proposedAt, to: proposedAt + 1n, anchoredBy };
+          return asked(market, { ...noisy, salt: id(`${anchoredBy}`), query });
+        }),
+      );
+      for (const later of laters) {
+        const again = await spends(later);
+        const other = treeOf(later, again);
+        await propose(market, later, other);
+        const [mine, before] = [again[0] ?? raise(), leaves[0] ?? raise()];
+        if (later === laters[0]) {
+          const early = challenge(later, other, mine, before);
+          await expect(early).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+          await market.analytics.finalise(request);
+          const late = challenge(later, other, mine, before);
+          await expect(late).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+        } else {
+          for (const k of [1, 2, 3]) {
+            const call = challenge(later, other, again[k] ?? raise(), leaves[k] ?? raise());
+            await expect(call).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+          }
+          const foreign = challenge(later, other, mine, { ...before, spent: 1n });
+          await expect(foreign).to.be.revertedWithCustomError(market.court, "CourtNotInResult");
+          await upheld(market, challenge(later, other, mine, before), 4);
+        }
       }
-      await upheld(market, spent(again[0] ?? raise(), leaves[0] ?? raise()), 4);
     });
   });
 

@@ -75,8 +75,7 @@ describe("deploying", () => {
       }
       expect(sent).to.be.greaterThan(12);
       const authority = Authority__factory.connect(whole.Authority, chain.reader);
-      for (const role of [1n, 2n])
-        expect((await authority.hasRole(role, operator.address)).isMember).to.equal(true);
+      for (const role of [1n, 2n]) expect((await authority.hasRole(role, operator.address)).isMember).to.equal(true);
     });
   });
 

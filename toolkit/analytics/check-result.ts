@@ -53,7 +53,7 @@ export async function checkResult(
   const tree = read.why === undefined ? treeOf(proposal, read.leaves) : undefined;
   if (!tree || !isRootOf(tree.root, proposal.root)) {
     const why = read.why ?? "The leaves don't make the proposal's root.";
-    faults.push({ kind: "root-mismatch", index: suspectOf(proposal, read.leaves), why });
+    faults.push({ kind: "root-mismatch", index: suspectOf(proposal, read), why });
     return { faults };
   }
   for await (const fault of faultsOf(proposal, tree, sources)) {
@@ -122,14 +122,15 @@ function treeOf({ request }: ProposalFacts, leaves: readonly ResultLeaf[]): Resu
   }
 }
 
-/** The first leaf that no honest proposer could show, or what comes after the last one that was read; 0 if all look well. */
-function suspectOf({ request }: ProposalFacts, leaves: readonly ResultLeaf[]): number {
+/** The first leaf that no honest proposer could show, or the one after the last that can be read; 0 if all look well. */
+function suspectOf({ request }: ProposalFacts, { leaves, why }: Leaves): number {
   const index = leaves.findIndex((leaf, k) => {
     const before = leaves[k - 1];
     const isBehind = !before || compareLeaves(before, leaf) < 0;
     return !isBehind || !isLeafByRule(request, leaf) || leaf.partial.length !== partialLength(request.query);
   });
-  return Math.max(0, index);
+  if (index >= 0) return index;
+  return why === undefined ? 0 : leaves.length;
 }
 
 async function* faultsOf(

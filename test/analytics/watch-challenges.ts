@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { id } from "ethers";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
-import { compareLeaves, Origin, type ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
+import { compareLeaves, type ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";
 import {
   asked,
@@ -200,15 +200,26 @@ describe("A watchtower against a false result", () => {
     expect(brief(await towerOf(stage).round())).to.include(`sent question ${wrong.device.toLowerCase()}`);
   });
 
-  it("leaves a fault alone that came after the proposal, and challenges one that was there", async () => {
+  it("challenges a doubtful member who was doubtful when the proposal came, and the bond goes back", async () => {
+    const stage = await withLeaves({ filter: { assurance: 3 } });
+    const { market, request, tree } = stage;
+    await proposeData(stage, tree, tree);
+    const back = await changesOf(market, [market.proposer.address], async () => {
+      expect(brief(await towerOf(stage).round())).to.include("sent challengeMember");
+    });
+    expect(back).to.deep.equal([request.terms.bond]);
+  });
+
+  it("leaves a signature alone that counts for nothing only since the proposal", async () => {
     const stage = await withAttested();
     const { market, request, leaves, tree } = stage;
     await proposeData(stage, tree, tree);
     const device = leaves[0]?.device ?? raise();
-    expect(leaves[0]?.origin).to.equal(Origin.Attested);
+    // The signatures of a suspended device count for nothing.
     await market.registry.connect(market.owners[0]).suspend(device);
     const said = brief(await towerOf(stage).round());
     expect(said.filter((line) => line.startsWith("sent"))).to.deep.equal([]);
+    expect(said.join()).to.match(/doubtful signature/);
     expect((await market.analytics.proposalOf(request)).root).not.to.equal(`0x${"00".repeat(32)}`);
   });
 });

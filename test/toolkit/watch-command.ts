@@ -20,7 +20,7 @@ import { dataOf, proposeData, type WatchStage, withLeaves } from "../analytics/w
 
 const run = promisify(execFile);
 /** The first account of every development chain, whose key is public. */
-const KEY = `0x${"ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"}`;
+const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
 describe("itc watch and itc result", () => {
   let stage: WatchStage;

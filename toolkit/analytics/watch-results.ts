@@ -1,12 +1,11 @@
-import { randomInt } from "node:crypto";
 import { Analytics__factory, QuestionDesk__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
-import { challengeOf, demandOf, type ShownFault, settleOf } from "./challenges.js";
+import { challengeOf, demandOf, settleOf } from "./challenges.js";
 import { checkResult } from "./check-result.js";
-import { ruleOnMember, Verdict } from "./court-model.js";
 import { courtViews } from "./court-views.js";
 import { DataError } from "./data-sources.js";
+import { type Challengeable, isChallengeable, isFaultBy, shuffled } from "./fault-views.js";
 import { membersAt } from "./membership.js";
 import { PartialDigests } from "./partial-digests.js";
 import type { AnalysisRequest } from "./requests.js";
@@ -329,7 +328,10 @@ export class ResultWatch {
     const { proposed, facts } = standing;
     const about = proposed.id;
     try {
-      if (await this.wasFault(standing, fault)) return true;
+      const { provider, addresses } = this.options;
+      const block = Number(facts.proposedBlock);
+      const views = courtViews(provider, addresses, facts.request, standing.snapshot, block);
+      if (await isFaultBy(views, this.digests, proposed.id, fault)) return true;
       this.notes.add({ what: "doubtful", about, detail: `${fault.kind}: it was right in the block of the proposal.` });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -337,21 +339,6 @@ export class ResultWatch {
       this.notes.add({ what: "doubtful", about, detail });
     }
     return false;
-  }
-
-  private async wasFault({ facts, proposed, snapshot }: Standing, fault: Challengeable): Promise<boolean> {
-    const { provider, addresses } = this.options;
-    const views = courtViews(provider, addresses, facts.request, snapshot, Number(facts.proposedBlock));
-    if (fault.kind === "signature") {
-      const { leaf } = fault;
-      return !(await views.isSigned(leaf.device, this.digests.partial(proposed.id, leaf), ...leaf.evidence));
-    }
-    if (fault.kind === "ignored-device") return (await views.verdictOn(fault.device, fault.owner)) === Verdict.Eligible;
-    if (fault.kind !== "member" && fault.kind !== "ignored") return true;
-    const { owner, device, origin, spent } = fault.leaf;
-    const verdict = await views.verdictOn(device, owner);
-    if (fault.kind === "ignored") return verdict === Verdict.Eligible;
-    return ruleOnMember(fault.leaf, verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
   }
 
   /** Questions partials; says whether there is nothing left to do. */
@@ -405,22 +392,6 @@ export class ResultWatch {
   }
 }
 
-type Challengeable = Exclude<ShownFault, { readonly kind: "question" }>;
-
-function isChallengeable(fault: ResultFault): fault is Challengeable {
-  return fault.kind !== "question" && fault.kind !== "content-mismatch" && fault.kind !== "root-mismatch";
-}
-
 function rootOf({ found }: Case): string | undefined {
   return found && toHex(nodeDigest(found.tree.root));
-}
-
-/** A proposer mustn't know which partials will be questioned. */
-function shuffled(indices: readonly number[]): number[] {
-  const mixed = [...indices];
-  for (let k = mixed.length - 1; k > 0; k--) {
-    const other = randomInt(k + 1);
-    [mixed[k], mixed[other]] = [mixed[other] ?? 0, mixed[k] ?? 0];
-  }
-  return mixed;
 }

@@ -13,7 +13,7 @@ import {
 } from "../toolkit/analytics/result-tree.js";
 import { Analytics__factory, ITC__factory, ResultCourt__factory } from "../toolkit/contracts.js";
 import { deviceKey } from "../toolkit/identity/keys.js";
-import { fromHex, intBytes, keccak256 as hashOf, toHex, uintBytes } from "../toolkit/internal/bytes.js";
+import { fromHex, keccak256 as hashOf, intBytes, toHex, uintBytes } from "../toolkit/internal/bytes.js";
 import { nodeHash } from "../toolkit/internal/merkle.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
@@ -128,4 +128,3 @@ function deepLie(query: Query) {
     partials: [toHex(left.partial), toHex(right.partial)],
   };
 }
-

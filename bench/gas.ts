@@ -1,12 +1,15 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { measureAnalytics } from "./gas-analytics.js";
 import { measureAnchoring } from "./gas-anchoring.js";
 import { measureAttestation } from "./gas-attestation.js";
 import { measureClaims } from "./gas-claims.js";
 import { measureIdentity } from "./gas-devices.js";
-import { measureAnalytics, measurePayouts, measureToken } from "./gas-money.js";
+import { measureToken } from "./gas-money.js";
+import { measurePayouts } from "./gas-payouts.js";
 import { measureRegistry } from "./gas-registry.js";
+import { measureZk } from "./gas-zk.js";
 import { type Measured, openBench } from "./rig.js";
 import targets from "./targets.json" with { type: "json" };
 
@@ -55,6 +58,7 @@ async function main(): Promise<void> {
     measureAnchoring,
     measureToken,
     measureAnalytics,
+    measureZk,
     measurePayouts,
   ]) {
     measured.push(...(await measure(bench)));

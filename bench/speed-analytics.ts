@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { getAddress, ZeroHash } from "ethers";
+import { ZeroHash } from "ethers";
 import { Aggregator, type MarkedBatch } from "../toolkit/analytics/aggregator.js";
 import type { BatchWitness } from "../toolkit/analytics/batch-check.js";
 import { buildResult } from "../toolkit/analytics/build-result.js";
@@ -18,7 +18,7 @@ import { ANY_DEVICE, type AnalysisRequest, requestIdOf, Settlement, Weighting } 
 import { nodeDigest } from "../toolkit/analytics/result-tree.js";
 import { type BatchHeader, entryOf, NO_VALUES } from "../toolkit/anchoring/batches.js";
 import { entryLeaf } from "../toolkit/anchoring/mountain-range.js";
-import { schemaIdOf } from "../toolkit/anchoring/readings.js";
+import { type Measurement, schemaIdOf } from "../toolkit/anchoring/readings.js";
 import { type DeviceId, type DeviceKey, deviceKey } from "../toolkit/identity/keys.js";
 import { keccak256, sameBytes, toHex, uintBytes } from "../toolkit/internal/bytes.js";
 import { MerkleTree } from "../toolkit/internal/merkle.js";
@@ -66,19 +66,25 @@ const request: AnalysisRequest = {
 };
 const id = requestIdOf(request, chainId, ANALYTICS);
 
+interface Opened extends Measurement {
+  readonly content: Uint8Array;
+}
+
 /** Makes batches, and is the chain that has them: of each log the root alone. */
 class Fleet {
   private readonly hasher = new ReadingHasher(domain);
-  private readonly roots = new Map<string, Uint8Array>();
+  private readonly contents: Opened[] = [];
+  private readonly roots: Uint8Array;
+  private readonly places = new Map<string, number>();
+  readonly devices: readonly DeviceId[];
 
   constructor(
     readonly size: number,
     readonly keys?: readonly DeviceKey[],
-  ) {}
-
-  deviceOf(k: number): DeviceId {
-    const key = this.keys?.[k];
-    return key ? key.id : (getAddress(toHex(keccak256(uintBytes(k, 8)).subarray(12))) as DeviceId);
+  ) {
+    this.roots = new Uint8Array(32 * size);
+    this.devices = Array.from({ length: size }, (_, k) => keys?.[k]?.id ?? (accountOf(k, 8) as DeviceId));
+    if (!keys) for (const [k, device] of this.devices.entries()) this.places.set(device, k);
   }
 
   *batches(): Generator<MarkedBatch> {
@@ -87,25 +93,34 @@ class Fleet {
 
   readonly witness: BatchWitness = {
     isAnchored: (publisher, index, entry, time) =>
-      sameBytes(entryLeaf(entry, time), this.roots.get(`${publisher} ${index}`) ?? entry),
+      sameBytes(entryLeaf(entry, time), this.rootOf(this.places.get(publisher) ?? Number(index))),
     keyOf: (device) => this.keys?.find((key) => key.id === device),
   };
 
+  /** One of 6,000 numbers, so that making them takes no time from reading them. */
+  private opened(k: number, hour: number): Opened {
+    const which = (k * 31 + hour * 17) % 6_000;
+    const known = this.contents[which];
+    if (known) return known;
+    const [value, salt] = [BigInt(which - 2_000), keccak256(uintBytes(which, 8))];
+    return (this.contents[which] = { value, salt, content: this.hasher.content(value, salt) });
+  }
+
+  private rootOf(k: number): Uint8Array {
+    return this.roots.subarray(32 * k, 32 * k + 32);
+  }
+
   private batch(k: number): MarkedBatch {
-    const device = this.deviceOf(k);
+    const device = this.devices[k] ?? (accountOf(k, 8) as DeviceId);
     const key = this.keys?.[k];
-    const salt = keccak256(uintBytes(k, 8));
     const digests = new Uint8Array(HOURS * 32);
     const readings = Array.from({ length: HOURS }, (_, hour) => {
-      salt[0] = hour;
-      const value = BigInt(((k * 31 + hour * 17) % 6_000) - 2_000);
       const sequence = BigInt(hour);
       const time = FROM + sequence * 3_600n;
-      const content = this.hasher.content(value, salt);
+      const { content, ...measurement } = this.opened(k, hour);
       const digest = this.hasher.reading(device, sequence, time, schema, content);
       digests.set(digest, hour * 32);
       const signature = key ? { signature: key.sign(digest) } : {};
-      const measurement = { value, salt: salt.slice() };
       return { reading: { device, sequence, time, schema, content }, measurement, ...signature };
     });
     const span = { first: FROM, last: FROM + BigInt(HOURS - 1) * 3_600n };
@@ -113,9 +128,13 @@ class Fleet {
     const header: BatchHeader = { root, count: BigInt(HOURS), ...span, schema, values: NO_VALUES };
     const [publisher, index] = key ? [GATEWAY, BigInt(k)] : [device, 0n];
     const entryTime = FROM + 86_500n;
-    this.roots.set(`${publisher} ${index}`, entryLeaf(entryOf(header), entryTime));
+    this.roots.set(entryLeaf(entryOf(header), entryTime), 32 * k);
     return { publisher, index, entryTime, header, readings, mark: String(k) };
   }
+}
+
+function accountOf(k: number, seed: number): string {
+  return toHex(keccak256(uintBytes(k, seed)).subarray(12));
 }
 
 async function own(folder: string): Promise<{ perSecond: number }> {
@@ -132,8 +151,9 @@ async function own(folder: string): Promise<{ perSecond: number }> {
   const { readings } = await aggregator.take(fleet.batches());
   lap("aggregated", start);
   const members = Array.from({ length: fleet.size }, (_, k): Member => {
-    const owner = getAddress(toHex(keccak256(uintBytes(Math.floor(k / 10), 16)).subarray(12)));
-    return { owner, device: fleet.deviceOf(k), isEligible: true, isKnown: true, budget: UNLIMITED };
+    const owner = accountOf(Math.floor(k / 10), 16);
+    const device = fleet.devices[k] ?? (accountOf(k, 8) as DeviceId);
+    return { owner, device, isEligible: true, isKnown: true, budget: UNLIMITED };
   });
   const orderOf = ({ owner, device }: Member) => (owner + device).toLowerCase();
   members.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));

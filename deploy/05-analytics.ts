@@ -1,7 +1,8 @@
-import { Result, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 import { z } from "zod";
 import {
   Analytics__factory,
+  CarbonLedger__factory,
   ConsentRegistry__factory,
   DeviceRegions__factory,
   Eligibility__factory,
@@ -15,11 +16,12 @@ import {
   ResultCourt__factory,
 } from "../toolkit/contracts.js";
 import type { Deployment } from "./deployment.js";
+import { deployPartialVerifier } from "./zk.js";
 
-/** What is read of a ledger. */
-const Ledger = z.instanceof(Result);
+/** A ledger of the roller begins with its pool. */
+const Ledger = z.tuple([z.string()]).rest(z.unknown());
 
-/** Who may be in a result, the courts that judge results, and the requests. */
+/** Who may be in a result, the courts that judge results, the requests, and the example of a contract that acts on a result. */
 export async function deployAnalytics(deployment: Deployment): Promise<void> {
   const { parameters } = deployment;
   const [token, registry, anchor] = (["ITC", "DeviceRegistry", "DataAnchor"] as const).map((name) =>
@@ -38,11 +40,13 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     attestations,
   );
   const shared = [anchor, eligibility, holdings];
+  const verifier = await partialVerifier(deployment);
   const desk = await deployment.deploy(
     "QuestionDesk",
     QuestionDesk__factory,
     token,
     ...shared,
+    verifier,
     parameters.questionDeposit,
   );
   const court = await deployment.deploy("ResultCourt", ResultCourt__factory, ...shared, desk);
@@ -57,6 +61,14 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     parameters.minimumProposerBond,
   );
   await openPool(deployment, analytics);
+  await deployment.deploy("CarbonLedger", CarbonLedger__factory);
+}
+
+/** What checks proofs of partials; none on a chain whose parameters do without. */
+async function partialVerifier(deployment: Deployment): Promise<string> {
+  if (!deployment.parameters.zeroKnowledge) return ZeroAddress;
+  await deployPartialVerifier(deployment);
+  return deployment.address("Groth16Verifier");
 }
 
 /** Where rewards go: claimed directly, rolled into a pool, or pushed. */
@@ -84,7 +96,7 @@ async function deploySinks(deployment: Deployment): Promise<string[]> {
 async function openPool(deployment: Deployment, analytics: string): Promise<void> {
   const poolOf = async (): Promise<string> => {
     const [ledger] = await deployment.read("PayoutRoller", "ledgerOf", analytics);
-    return String(Ledger.parse(ledger).getValue("pool"));
+    return Ledger.parse(ledger)[0];
   };
   if ((await poolOf()) === ZeroAddress) await deployment.write("PayoutRoller", "openPool", analytics);
   deployment.record("PayoutPool", await poolOf(), PayoutPool__factory.abi);

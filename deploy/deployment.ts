@@ -18,6 +18,7 @@ export interface Addresses {
   readonly DataAnchor: string;
   readonly FeedFactory: string;
   readonly BandCover: string;
+  readonly CarbonLedger: string;
   readonly Holdings: string;
   readonly ConsentRegistry: string;
   readonly Analytics: string;

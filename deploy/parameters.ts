@@ -20,6 +20,8 @@ const Parameters = z.strictObject({
   answerTime: z.int().positive().transform(BigInt),
   /** ITC that a question costs; more than its answer costs in gas. */
   questionDeposit: Itc,
+  /** Whether partials can be proved in zero knowledge; needs keys of a ceremony on public networks, see docs/zk.md. */
+  zeroKnowledge: z.boolean(),
   /** Seconds after which rewards and earnings that nobody claims go back. */
   claimPeriod: z.int().positive().transform(BigInt),
   /** ITC that whoever proposes puts down, at least. */

@@ -22,7 +22,7 @@ const CONTRACT_ROOMS: Arrows = {
   billing: ["identity", "token", "libraries"],
   analytics: ["anchoring", "identity", "payouts", "token", "libraries"],
   payouts: ["token", "libraries"],
-  examples: ["anchoring", "identity", "token", "libraries"],
+  examples: ["analytics", "anchoring", "identity", "token", "libraries"],
   mocks: ["access", "token", "identity", "anchoring", "billing", "analytics", "payouts", "libraries"],
 };
 

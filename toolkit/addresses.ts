@@ -25,10 +25,13 @@ const Addresses = z.object({
   DataAnchor: address,
   FeedFactory: address,
   BandCover: address,
+  CarbonLedger: address,
   Holdings: address,
   ConsentRegistry: address,
   DeviceRegions: address,
   Eligibility: address,
+  /** None where partials can't be proved in zero knowledge. */
+  Groth16Verifier: address.optional(),
   QuestionDesk: address,
   ResultCourt: address,
   Analytics: address,

@@ -5,11 +5,70 @@
  * @packageDocumentation
  */
 
+export * from "./analytics/aggregator.js";
+export * from "./analytics/analytics-error.js";
+export * from "./analytics/answer.js";
+export * from "./analytics/bloom.js";
+export {
+  type AttestedPartial,
+  type BuiltResult,
+  buildResult,
+  type EarlierSpend,
+  type Obstacle as ResultObstacle,
+  obstacleTo,
+  type ResultSources,
+  type WithheldFor,
+} from "./analytics/build-result.js";
+export * from "./analytics/challenges.js";
+export * from "./analytics/check-result.js";
+export type { Due, OtherResult, Ruling, ShownNode, Verdict as CourtVerdict } from "./analytics/court-model.js";
+export * from "./analytics/court-views.js";
+export * from "./analytics/data-sources.js";
+export * from "./analytics/hyperloglog.js";
+export * from "./analytics/membership.js";
+export * from "./analytics/noise.js";
 export * from "./analytics/owner-nodes.js";
+export * from "./analytics/partial-digests.js";
+export * from "./analytics/partial-readers.js";
+export * from "./analytics/partials.js";
+export * from "./analytics/query.js";
 export * from "./analytics/regions.js";
 export * from "./analytics/requests.js";
+export * from "./analytics/result-data.js";
+export * from "./analytics/result-faults.js";
+export * from "./analytics/result-format.js";
+export * from "./analytics/result-tables.js";
+export {
+  compareLeaves,
+  type Evidence as LeafEvidence,
+  encodeRanges,
+  evidenceHash,
+  type Gap,
+  isRootOf,
+  type LeafWords,
+  leafBelow,
+  leafNode,
+  leafWords,
+  nodeDigest,
+  Origin,
+  type Place,
+  type ResultLeaf,
+  type ResultNode,
+  ResultTree,
+  rangesOf,
+  type Summary,
+  summaryHash,
+} from "./analytics/result-tree.js";
+export * from "./analytics/roll-data.js";
 export * from "./analytics/rolls.js";
+export type { PlannedCall } from "./analytics/sender.js";
 export * from "./analytics/shares.js";
+export * from "./analytics/watch.js";
+export type { WatchAddresses } from "./analytics/watch-book.js";
+export type { WatchNote } from "./analytics/watch-notes.js";
+export * from "./analytics/zk-prove.js";
+export type { ProvableQuery } from "./analytics/zk-statements.js";
+export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./analytics/zk-values.js";
 export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
 export * from "./anchoring/contents.js";

@@ -49,7 +49,9 @@ getContractFactory(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'IDeviceFeed', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDeviceFeed__factory>
 getContractFactory(name: 'IFeedFactory', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IFeedFactory__factory>
 getContractFactory(name: 'BandCover', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BandCover__factory>
+getContractFactory(name: 'CarbonLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CarbonLedger__factory>
 getContractFactory(name: 'IBandCover', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IBandCover__factory>
+getContractFactory(name: 'ICarbonLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICarbonLedger__factory>
 getContractFactory(name: 'Attestations', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Attestations__factory>
 getContractFactory(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ClaimDesk__factory>
 getContractFactory(name: 'DelegateCare', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegateCare__factory>
@@ -125,7 +127,9 @@ getContractAt(name: 'IDataAnchor', address: string | ethers.Addressable, signer?
 getContractAt(name: 'IDeviceFeed', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDeviceFeed>
 getContractAt(name: 'IFeedFactory', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IFeedFactory>
 getContractAt(name: 'BandCover', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BandCover>
+getContractAt(name: 'CarbonLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CarbonLedger>
 getContractAt(name: 'IBandCover', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IBandCover>
+getContractAt(name: 'ICarbonLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICarbonLedger>
 getContractAt(name: 'Attestations', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Attestations>
 getContractAt(name: 'ClaimDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ClaimDesk>
 getContractAt(name: 'DelegateCare', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegateCare>
@@ -201,7 +205,9 @@ deployContract(name: 'IDataAnchor', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'IDeviceFeed', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceFeed>
 deployContract(name: 'IFeedFactory', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IFeedFactory>
 deployContract(name: 'BandCover', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BandCover>
+deployContract(name: 'CarbonLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CarbonLedger>
 deployContract(name: 'IBandCover', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBandCover>
+deployContract(name: 'ICarbonLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICarbonLedger>
 deployContract(name: 'Attestations', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
 deployContract(name: 'ClaimDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>
@@ -277,7 +283,9 @@ deployContract(name: 'IDataAnchor', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'IDeviceFeed', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDeviceFeed>
 deployContract(name: 'IFeedFactory', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IFeedFactory>
 deployContract(name: 'BandCover', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BandCover>
+deployContract(name: 'CarbonLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CarbonLedger>
 deployContract(name: 'IBandCover', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBandCover>
+deployContract(name: 'ICarbonLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICarbonLedger>
 deployContract(name: 'Attestations', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Attestations>
 deployContract(name: 'ClaimDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ClaimDesk>
 deployContract(name: 'DelegateCare', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegateCare>

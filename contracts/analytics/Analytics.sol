@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IRewardSink} from "../payouts/IRewardSink.sol";
 import {ITC} from "../token/ITC.sol";
-import {IAnalytics} from "./IAnalytics.sol";
+import {AnalyticsParts, IAnalytics} from "./IAnalytics.sol";
 import {RequestRules} from "./RequestRules.sol";
 import {Request, RequestId, RequestStatus, Settlement, Terms} from "./RequestTypes.sol";
 import {Leaf, Node, Proposal} from "./ResultTypes.sol";
@@ -33,15 +33,6 @@ contract Analytics is IAnalytics, EIP712 {
         bytes32 content;
     }
 
-    /// @dev Who may take proposals down, and where rewards go; fixed for good. The courts don't know this contract until it is named to them.
-    struct Parts {
-        address court;
-        address questions;
-        IRewardSink claims;
-        IRewardSink roller;
-        IRewardSink pusher;
-    }
-
     bytes32 private constant PARTIAL_TYPEHASH = keccak256(
         "Partial(address device,bytes32 request,address owner,uint64 count,uint64 spent,bytes32 aggregate)"
     );
@@ -65,7 +56,7 @@ contract Analytics is IAnalytics, EIP712 {
     /// @param minimumBond_ ITC that every proposer puts down at least.
     constructor(
         ITC token,
-        Parts memory parts,
+        AnalyticsParts memory parts,
         uint64 minimumWindow,
         uint64 answerTime,
         uint128 minimumBond_

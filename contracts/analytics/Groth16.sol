@@ -24,6 +24,7 @@ library Groth16 {
         bytes calldata proof
     ) internal view returns (bool holds) {
         if (proof.length != PROOF_BYTES || key.length != KEY_BYTES + 64 * inputs.length) return false;
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             // Behind all memory in use, and given back: A, B; alpha, minus beta; sum, minus gamma; C, minus delta.
             let pairs := mload(0x40)

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.26;
 
+import {IRewardSink} from "../payouts/IRewardSink.sol";
 import {Request, RequestId, RequestStatus} from "./RequestTypes.sol";
 import {Leaf, Node, Proposal} from "./ResultTypes.sol";
+
+/// @notice Who may take proposals down, and where rewards go by settlement; fixed for good. The courts don't know a contract with results until it
+///         is named to them.
+struct AnalyticsParts {
+    address court;
+    address questions;
+    IRewardSink claims;
+    IRewardSink roller;
+    IRewardSink pusher;
+}
 
 /// @title Requests and results
 /// @notice A company puts a reward in escrow and says what it wants to know. Once the data are in, anyone proposes the result as the root of a

@@ -65,11 +65,11 @@ interface IPayoutLists {
     /// Errors: PayoutListsIdle, PayoutListsWindowOpen, PayoutListsWrongList. Events: ListPushed, ITC's Transfer for each.
     function push(IResults analytics, RequestId id, bytes32[] calldata words) external;
 
-    /// @notice The list that is proposed or was pushed; all 0 if there is none.
+    /// @notice The list that waits; all 0 if there is none.
     function listOf(
         address analytics,
         RequestId id
-    ) external view returns (address proposer, uint64 challengeEnd, uint128 sum, bytes32 hash);
+    ) external view returns (address proposer, uint64 challengeEnd, bytes32 hash);
 
     /// @notice ITC that a proposer puts down.
     function bond() external view returns (uint128);

@@ -5,7 +5,7 @@ import {DeviceId} from "../identity/DeviceTypes.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
 import {Request, RequestId} from "./RequestTypes.sol";
-import {Leaf, Node, OpenReading, Place} from "./ResultTypes.sol";
+import {Leaf, Node, Opening, OpenReading, Place, ProvedBatch} from "./ResultTypes.sol";
 
 /// @title Questions that a proposer must answer
 /// @notice What can't be seen from outside must be shown on demand: a leaf that isn't available, and the readings behind a proved partial. A
@@ -29,6 +29,8 @@ interface IQuestionDesk is ICourt {
     );
     /// @notice A question is settled: answered, or (`answered` false) not, or not needed any longer.
     event QuestionSettled(bytes32 indexed question, bool answered);
+    /// @notice A part of an answer; `opening` is what the sender's next part goes on from.
+    event PartialLaid(bytes32 indexed question, address indexed by, Opening opening);
     /// @notice A device's readings are open to everybody, in this transaction's calldata.
     event ReadingsContributed(address indexed analytics, RequestId indexed id, DeviceId indexed device, uint64 count);
 
@@ -79,6 +81,28 @@ interface IQuestionDesk is ICourt {
         OpenReading[] calldata readings
     ) external;
 
+    /// @notice Answers in several transactions: what is laid open in the last one completes what the sender has laid open before.
+    /// @param before The `Opening` of the sender's latest `PartialLaid` for the question; with count 0 to begin, or to begin again.
+    /// @param readings By ascending sequence number, after those of before.
+    /// Errors: QuestionDeskNotAsked, CourtWrongEvidence. Event: PartialLaid, or QuestionSettled once the leaf is borne out.
+    function layReadings(
+        IAnalytics analytics,
+        Request calldata asked,
+        Leaf calldata leaf,
+        Opening calldata before,
+        OpenReading[] calldata readings
+    ) external;
+
+    /// @notice As `layReadings`, by a zero-knowledge proof of what one batch of the device's own log comes to: its readings stay hidden. For count,
+    ///         sum, mean, and histograms of at most 16 bins.
+    function layProof(
+        IAnalytics analytics,
+        Request calldata asked,
+        Leaf calldata leaf,
+        Opening calldata before,
+        ProvedBatch calldata batch
+    ) external;
+
     /// @notice Ends a question without an answer: takes the proposal down if the answer is overdue, and in any case returns the deposit once the
     ///         proposal is gone. Where the question was about a device that has changed since the proposal, the bond goes back: it may
     ///         be the device that left its proposer without an answer.
@@ -109,6 +133,9 @@ interface IQuestionDesk is ICourt {
     /// @notice The id of a question.
     /// @param subject Of a demanded leaf its index, of a partial the hash of its leaf: what lies below the leaf's node.
     function questionIdOf(IAnalytics analytics, bytes32 stamp, bytes32 subject) external pure returns (bytes32);
+
+    /// @notice What checks proofs, an `IPartialVerifier`; 0 if there is none.
+    function verifier() external view returns (address);
 
     /// @notice ITC that a question costs.
     function deposit() external view returns (uint256);

@@ -11,11 +11,10 @@ import {Holding, OwnerNodes} from "./RollTypes.sol";
 
 /// @title Rewards pushed to the owners of small groups
 contract PayoutLists is IPayoutLists, RewardSink {
-    /// @dev Three slots.
+    /// @dev Two slots; given back when the list is decided.
     struct List {
         address proposer;
         uint40 challengeEnd;
-        uint128 sum;
         bytes32 hash;
     }
 
@@ -53,7 +52,7 @@ contract PayoutLists is IPayoutLists, RewardSink {
         uint64 challengeEnd = uint64(block.timestamp) + WINDOW;
         bytes32 hash = keccak256(abi.encodePacked(words));
         (list.proposer, list.challengeEnd) = (msg.sender, uint40(challengeEnd));
-        (list.sum, list.hash) = (uint128(sum), hash);
+        list.hash = hash;
         emit ListProposed(address(analytics), id, msg.sender, hash, words.length, sum, challengeEnd);
 
         // Interactions
@@ -95,33 +94,29 @@ contract PayoutLists is IPayoutLists, RewardSink {
         // Checks
         uint64 challengeEnd = _requireList(analytics, id, words);
         require(block.timestamp > challengeEnd, PayoutListsWindowOpen(challengeEnd));
-        Reward storage funded = _rewards[address(analytics)][RequestId.unwrap(id)];
-        uint128 left = funded.left;
-        require(left != 0, PayoutListsNoReward(id));
 
         // Effects
-        List storage list = _lists[address(analytics)][id];
-        (address proposer, uint128 sum) = (list.proposer, list.sum);
+        Reward storage funded = _rewards[address(analytics)][RequestId.unwrap(id)];
+        uint128 left = funded.left;
+        address proposer = _lists[address(analytics)][id].proposer;
         funded.left = 0;
-        _release(sum);
-        emit ListPushed(address(analytics), id, words.length, sum);
+        delete _lists[address(analytics)][id];
+        _release(left + BOND);
 
-        // Interactions
-        for (uint256 k = 0; k < words.length; ++k) {
-            uint256 word = uint256(words[k]);
-            TOKEN.transfer(address(uint160(word >> AMOUNT_BITS)), uint96(word));
-        }
-        _send(funded.requester, left - sum);
-        _send(proposer, BOND);
+        // Interactions: ITC calls nobody, and reverts where it can't pay.
+        uint256 sum = _payAll(words);
+        emit ListPushed(address(analytics), id, words.length, sum);
+        TOKEN.transfer(funded.requester, left - sum);
+        TOKEN.transfer(proposer, BOND);
     }
 
     /// @inheritdoc IPayoutLists
     function listOf(
         address analytics,
         RequestId id
-    ) external view returns (address proposer, uint64 challengeEnd, uint128 sum, bytes32 hash) {
+    ) external view returns (address proposer, uint64 challengeEnd, bytes32 hash) {
         List storage list = _lists[analytics][id];
-        return (list.proposer, list.challengeEnd, list.sum, list.hash);
+        return (list.proposer, list.challengeEnd, list.hash);
     }
 
     /// @inheritdoc IPayoutLists
@@ -132,6 +127,34 @@ contract PayoutLists is IPayoutLists, RewardSink {
     /// @dev A reward with a list is pushed, not returned.
     function _isBusy(address analytics, bytes32 id) internal view override returns (bool) {
         return _lists[analytics][RequestId.wrap(id)].proposer != address(0);
+    }
+
+    /// @dev Transfers to each what its word says. In assembly: 8,800 gas each against 9,300 in a loop of calls, of which 100 are one
+    ///      transaction. A test compares it with `PlainLoop` in mocks/.
+    function _payAll(bytes32[] calldata words) private returns (uint256 sum) {
+        address token = address(TOKEN);
+        bytes4 selector = IERC20.transfer.selector;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            mstore(call_, selector)
+            let end := add(words.offset, shl(5, words.length))
+            for {
+                let next := words.offset
+            } lt(next, end) {
+                next := add(next, 32)
+            } {
+                let word := calldataload(next)
+                let amount := and(word, 0xffffffffffffffffffffffff)
+                mstore(add(call_, 4), shr(96, word))
+                mstore(add(call_, 36), amount)
+                if iszero(call(gas(), token, 0, call_, 68, 0, 0)) {
+                    returndatacopy(call_, 0, returndatasize())
+                    revert(call_, returndatasize())
+                }
+                sum := add(sum, amount)
+            }
+        }
     }
 
     function _requireList(

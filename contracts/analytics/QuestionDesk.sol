@@ -9,19 +9,20 @@ import {Court} from "./Court.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IEligibility} from "./IEligibility.sol";
 import {IHoldings} from "./IHoldings.sol";
+import {IPartialVerifier} from "./IPartialVerifier.sol";
 import {IQuestionDesk} from "./IQuestionDesk.sol";
 import {Openings} from "./Openings.sol";
 import {Partials} from "./Partials.sol";
 import {Query, Request, RequestId, RequestStatus} from "./RequestTypes.sol";
-import {Leaf, Node, OpenReading, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
+import {Leaf, Node, Opening, OpenReading, Origin, Place, Proposal, ProvedBatch} from "./ResultTypes.sol";
+import {ResultPath} from "./ResultPath.sol";
 import {ResultTree} from "./ResultTree.sol";
 
 /// @title Questions that a proposer must answer
 contract QuestionDesk is IQuestionDesk, Court {
-    using Openings for Openings.Opening;
+    using Openings for Opening;
     using ResultTree for Node;
     using ResultTree for Leaf;
-    using ResultTree for Summary;
 
     /// @dev One slot, and another one for a question about a device.
     struct Question {
@@ -42,8 +43,11 @@ contract QuestionDesk is IQuestionDesk, Court {
 
     IERC20 private immutable TOKEN;
     uint256 private immutable DEPOSIT;
+    IPartialVerifier private immutable VERIFIER;
 
     mapping(bytes32 id => Question) private _questions;
+    /// @dev keccak256 of the ABI-encoded `Opening` of an answer that somebody hasn't finished.
+    mapping(bytes32 id => mapping(address by => bytes32)) private _laid;
     mapping(IAnalytics analytics => mapping(RequestId id => mapping(DeviceId device => Contribution)))
         private _contributions;
 
@@ -51,15 +55,18 @@ contract QuestionDesk is IQuestionDesk, Court {
     /// @param anchor Holds the logs.
     /// @param eligibility Says who may be in a result.
     /// @param holdings Says who had which device when.
+    /// @param verifier_ Checks proofs of partials; 0 for none.
     /// @param deposit_ ITC that a question costs; more than an answer costs in gas.
     constructor(
         IERC20 token,
         IDataAnchor anchor,
         IEligibility eligibility,
         IHoldings holdings,
+        IPartialVerifier verifier_,
         uint256 deposit_
     ) Court(anchor, eligibility, holdings) {
         TOKEN = token;
+        VERIFIER = verifier_;
         DEPOSIT = deposit_;
     }
 
@@ -91,7 +98,7 @@ contract QuestionDesk is IQuestionDesk, Court {
                 (leaf.origin == Origin.Withheld || leaf.evidence == _evidenceOf(first, second)),
             CourtWrongEvidence(proposal.id, leaf.device)
         );
-        (bytes32 root, uint64 place) = _mergeUp(asked.query, leaf, aggregate, path, siblings, aggregates);
+        (bytes32 root, uint64 place) = ResultPath.mergeUp(asked.query, leaf, aggregate, path, siblings, aggregates);
         require(root == proposal.root && place == index, CourtNotInResult(proposal.id));
         _answer(analytics, asked, proposal, bytes32(uint256(index)));
     }
@@ -114,8 +121,41 @@ contract QuestionDesk is IQuestionDesk, Court {
         OpenReading[] calldata readings
     ) external {
         Proposal memory proposal = analytics.proposalOf(asked);
-        _requireBears(proposal.id, leaf, _lay(asked.query, proposal.id, leaf.device, readings));
+        Opening memory opening = Openings.begin(asked.query);
+        _lay(opening, asked.query, proposal.id, leaf.device, readings);
+        require(opening.bears(leaf), CourtWrongEvidence(proposal.id, leaf.device));
         _answer(analytics, asked, proposal, leaf.nodeOf().below);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function layReadings(
+        IAnalytics analytics,
+        Request calldata asked,
+        Leaf calldata leaf,
+        Opening calldata before,
+        OpenReading[] calldata readings
+    ) external {
+        Proposal memory proposal = analytics.proposalOf(asked);
+        (bytes32 id, Opening memory opening) = _resume(analytics, asked, proposal, leaf, before);
+        _lay(opening, asked.query, proposal.id, leaf.device, readings);
+        _goOn(analytics, asked, proposal, leaf, id, opening);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function layProof(
+        IAnalytics analytics,
+        Request calldata asked,
+        Leaf calldata leaf,
+        Opening calldata before,
+        ProvedBatch calldata batch
+    ) external {
+        Proposal memory proposal = analytics.proposalOf(asked);
+        (bytes32 id, Opening memory opening) = _resume(analytics, asked, proposal, leaf, before);
+        require(
+            opening.extendProved(asked.query, leaf.device, proposal.id, batch, ANCHOR, VERIFIER),
+            CourtWrongEvidence(proposal.id, leaf.device)
+        );
+        _goOn(analytics, asked, proposal, leaf, id, opening);
     }
 
     /// @inheritdoc IQuestionDesk
@@ -155,7 +195,9 @@ contract QuestionDesk is IQuestionDesk, Court {
         uint64 until = asked.query.anchoredBy;
         (RequestStatus status, , , ) = analytics.statusOf(asked);
         require(status == RequestStatus.Open && block.timestamp <= until, QuestionDeskTooLate(id, until));
-        uint64 count = _lay(asked.query, id, device, readings).count;
+        Opening memory opening = Openings.begin(asked.query);
+        _lay(opening, asked.query, id, device, readings);
+        uint64 count = opening.count;
         uint64 before = contributionOf(analytics, id, device);
         require(count > before && count <= asked.query.cap, QuestionDeskLess(id, device, before));
         _contributions[analytics][id][device] = Contribution(count, uint64(block.timestamp), uint64(block.number));
@@ -168,6 +210,11 @@ contract QuestionDesk is IQuestionDesk, Court {
     function questionOf(bytes32 id) external view returns (address asker, uint64 due, DeviceId device) {
         Question storage asked = _questions[id];
         return (asked.asker, asked.due, asked.device);
+    }
+
+    /// @inheritdoc IQuestionDesk
+    function verifier() external view returns (address) {
+        return address(VERIFIER);
     }
 
     /// @inheritdoc IQuestionDesk
@@ -231,14 +278,44 @@ contract QuestionDesk is IQuestionDesk, Court {
         TOKEN.transfer(proposal.proposer, DEPOSIT);
     }
 
-    /// @dev The partial that readings come to, each looked up in its log.
+    /// @dev Where the sender goes on with an answer of several transactions.
+    function _resume(
+        IAnalytics analytics,
+        Request calldata asked,
+        Proposal memory proposal,
+        Leaf calldata leaf,
+        Opening calldata before
+    ) private view returns (bytes32 id, Opening memory opening) {
+        id = questionIdOf(analytics, proposal.stamp, leaf.nodeOf().below);
+        require(_questions[id].asker != address(0), QuestionDeskNotAsked(id));
+        if (before.count == 0) return (id, Openings.begin(asked.query));
+        require(_laid[id][msg.sender] == keccak256(abi.encode(before)), CourtWrongEvidence(proposal.id, leaf.device));
+        opening = before;
+    }
+
+    /// @dev Answers if the leaf says what was laid open so far; else notes how far the sender is. Each has notes of its own, so that nobody spoils
+    ///      another's answer.
+    function _goOn(
+        IAnalytics analytics,
+        Request calldata asked,
+        Proposal memory proposal,
+        Leaf calldata leaf,
+        bytes32 id,
+        Opening memory opening
+    ) private {
+        if (opening.bears(leaf)) return _answer(analytics, asked, proposal, leaf.nodeOf().below);
+        _laid[id][msg.sender] = keccak256(abi.encode(opening));
+        emit PartialLaid(id, msg.sender, opening);
+    }
+
+    /// @dev Takes in readings, each looked up in its log.
     function _lay(
+        Opening memory opening,
         Query calldata query,
         RequestId id,
         DeviceId device,
         OpenReading[] calldata readings
-    ) private view returns (Openings.Opening memory opening) {
-        opening = Openings.begin(query);
+    ) private view {
         for (uint256 k = 0; k < readings.length; ++k) {
             OpenReading calldata reading = readings[k];
             uint64 sequence = reading.fields.sequence;
@@ -250,52 +327,5 @@ contract QuestionDesk is IQuestionDesk, Court {
             );
             Partials.add(query, opening.aggregate, reading.value, reading.fields.time);
         }
-    }
-
-    /// @dev Requires that a leaf says what its readings come to.
-    function _requireBears(RequestId id, Leaf calldata leaf, Openings.Opening memory opening) private pure {
-        require(
-            leaf.count == opening.count &&
-                leaf.aggregate == keccak256(opening.aggregate) &&
-                leaf.evidence == keccak256(abi.encode(opening.rangesOf(), "")),
-            CourtWrongEvidence(id, leaf.device)
-        );
-    }
-
-    /// @dev Merges from a leaf up to the root. Returns no root where two don't merge.
-    function _mergeUp(
-        Query calldata query,
-        Leaf calldata leaf,
-        bytes memory aggregate,
-        uint256 path,
-        Node[] calldata siblings,
-        bytes[] calldata aggregates
-    ) private pure returns (bytes32 root, uint64 index) {
-        Node memory node = leaf.nodeOf();
-        if (siblings.length != aggregates.length || path >> siblings.length != 0) return (0, 0);
-        for (uint256 k = 0; k < siblings.length; ++k) {
-            Node memory sibling = siblings[k];
-            bytes memory other = aggregates[k];
-            if (sibling.summary.aggregate != keccak256(other)) return (0, 0);
-            bool isRight = (path >> k) & 1 == 1;
-            if (isRight) index += sibling.summary.leaves;
-            bool fits;
-            (fits, aggregate) = isRight
-                ? Partials.merge(query, other, aggregate)
-                : Partials.merge(query, aggregate, other);
-            if (!fits) return (0, 0);
-            (fits, node) = isRight ? _over(sibling, node, aggregate) : _over(node, sibling, aggregate);
-            if (!fits) return (0, 0);
-        }
-        return (node.digestOf(), index);
-    }
-
-    function _over(
-        Node memory left,
-        Node memory right,
-        bytes memory aggregate
-    ) private pure returns (bool fits, Node memory node) {
-        (fits, node.summary) = ResultTree.merge(left.summary, right.summary, keccak256(aggregate));
-        node.below = ResultTree.above(left.digestOf(), right.digestOf());
     }
 }

@@ -104,3 +104,33 @@ struct OpenReading {
     bytes signer;
     bytes signature;
 }
+
+/// @notice A batch in a device's own log, with a proof of what its values come to, none revealed; see `IPartialVerifier`.
+/// @param index The entry's position in the log, and `entryTime` when it came.
+/// @param root With `count`, `first`, `last` and `values`, the batch's header.
+/// @param logSiblings From the entry's leaf up to its peak in the log as it is now.
+/// @param firstSequence Sequence number of its first reading; the others follow without a gap.
+/// @param words What the values come to: their sum, or how many are in each bin.
+struct ProvedBatch {
+    uint64 index;
+    uint64 entryTime;
+    bytes32 root;
+    uint64 count;
+    uint64 first;
+    uint64 last;
+    bytes32 values;
+    bytes32[] logSiblings;
+    uint64 firstSequence;
+    uint256[] words;
+    bytes proof;
+}
+
+/// @notice A partial that grows, reading by reading or batch by batch; see `Openings`. `start` and `last` are the sequence numbers of its
+///         latest range, `ranges` the earlier ones.
+struct Opening {
+    uint64 count;
+    uint64 start;
+    uint64 last;
+    bytes aggregate;
+    bytes ranges;
+}

@@ -43,7 +43,8 @@ library Merkle {
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             let free := mload(0x40)
-            let pair := add(free, 1)
+            let left := add(free, 1)
+            let right := add(free, 33)
             mstore8(free, 1)
             path := shl(5, path)
             let end := add(siblings.offset, shl(5, siblings.length))
@@ -53,8 +54,8 @@ library Merkle {
                 at := add(at, 32)
             } {
                 let place := and(path, 32)
-                mstore(add(pair, place), root)
-                mstore(add(pair, xor(place, 32)), calldataload(at))
+                mstore(add(left, place), root)
+                mstore(sub(right, place), calldataload(at))
                 root := keccak256(free, 65)
                 path := shr(1, path)
             }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {MountainRange} from "../anchoring/MountainRange.sol";
 import {Merkle} from "../libraries/Merkle.sol";
+import {PayoutLeaves} from "../payouts/PayoutLeaves.sol";
 
 /// @notice `Merkle` beside the same in plain Solidity, for a fuzz test to compare.
 contract MerkleReference {
@@ -12,6 +13,15 @@ contract MerkleReference {
 
     function entryLeaf(bytes32 entry, uint64 time) external pure returns (bytes32 fast, bytes32 plain) {
         return (MountainRange.leafOf(entry, time), keccak256(abi.encodePacked(bytes1(0x00), entry, time)));
+    }
+
+    function payoutLeaf(
+        address account,
+        uint128 earned,
+        uint128 before
+    ) external pure returns (bytes32 fast, bytes32 plain) {
+        plain = keccak256(abi.encodePacked(bytes1(0x00), account, earned, before));
+        return (PayoutLeaves.hashOf(account, earned, before), plain);
     }
 
     /// @return fast The library's root.

@@ -8,8 +8,17 @@ import {Earnings, EarningsBatch, Shown} from "./PayoutTypes.sol";
 /// @notice A leaf is keccak256(0x00 ‖ account ‖ earned ‖ before), 53 bytes; the tree has the shape of RFC 9162, see `Merkle`.
 library PayoutLeaves {
     /// @notice The hash of a leaf.
-    function hashOf(address account, uint128 earned, uint128 before) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bytes1(0x00), account, earned, before));
+    function hashOf(address account, uint128 earned, uint128 before) internal pure returns (bytes32 hash) {
+        // Assembly: 120 gas against 400 for abi.encodePacked, once for each account of a batch.
+        // `MerkleReference` in mocks/ has the plain version; a fuzz test compares the two.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 0)
+            mstore(add(free, 1), shl(96, account))
+            mstore(add(free, 21), or(shl(128, earned), shr(128, shl(128, before))))
+            hash := keccak256(free, 53)
+        }
     }
 
     /// @notice The root that one proof of many leaves leads to.

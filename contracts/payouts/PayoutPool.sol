@@ -63,9 +63,7 @@ contract PayoutPool is IPayoutPool, EIP712, Nonces {
 
     /// @inheritdoc IPayoutPool
     function claim(address account, uint128 earned, uint128 before, uint256 path, bytes32[] calldata proof) external {
-        uint256 due = _settle(account, earned, before, path, proof);
-        // The token's Transfer from this pool is the event.
-        TOKEN.transfer(account, due);
+        _settle(account, account, earned, before, path, proof);
     }
 
     /// @inheritdoc IPayoutPool
@@ -183,9 +181,10 @@ contract PayoutPool is IPayoutPool, EIP712, Nonces {
             _hashTypedDataV4(keccak256(abi.encode(CLAIM_INTO_TYPEHASH, account, to, keccak256(data), nonce, deadline)));
     }
 
-    /// @dev Checks a leaf, counts the account as paid, and says what is due to it.
+    /// @dev Pays what is due to an account, and says how much that was. The token's Transfer from this pool is the event.
     function _settle(
         address account,
+        address to,
         uint128 earned,
         uint128 before,
         uint256 path,
@@ -199,7 +198,12 @@ contract PayoutPool is IPayoutPool, EIP712, Nonces {
 
         // Effects
         _claimed[account] = earned;
-        return earned - claimed;
+        unchecked {
+            due = earned - claimed;
+        }
+
+        // Interactions
+        TOKEN.transfer(to, due);
     }
 
     function _direct(
@@ -209,9 +213,8 @@ contract PayoutPool is IPayoutPool, EIP712, Nonces {
         address to
     ) private returns (uint256 due) {
         require(to != address(this), PayoutPoolBadReceiver(to));
-        due = _settle(leaf.account, leaf.earned, leaf.before, path, proof);
+        due = _settle(leaf.account, to, leaf.earned, leaf.before, path, proof);
         emit EarningsDirected(leaf.account, to, due);
-        TOKEN.transfer(to, due);
     }
 
     function _checkSignature(address account, bytes32 digest, uint64 deadline, bytes calldata signature) private view {

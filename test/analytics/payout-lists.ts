@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { nodesOfRange, ownerRange } from "../../toolkit/analytics/owner-nodes.js";
 import { sharesByWeight } from "../../toolkit/analytics/shares.js";
 import { MAX_LIST, payoutList, readPayoutList } from "../../toolkit/payouts/payout-list.js";
 import { Dice } from "../invariant/dice.js";
-import { BOND, type Finished, finish, openStage, PERIOD, type Stage, WINDOW, wait } from "./payout-stage.js";
+import { BOND, type Finished, finish, ITC, openStage, PERIOD, type Stage, WINDOW, wait } from "./payout-stage.js";
 import { inOrder, type Share } from "./result-trees.js";
 
 describe("Rewards pushed to small groups", () => {
@@ -50,7 +50,6 @@ describe("Rewards pushed to small groups", () => {
       expect([...(await stage.lists.listOf(stage.analytics, result.id))]).to.deep.equal([
         stage.proposer.address,
         time + WINDOW,
-        998n,
         hash,
       ]);
       expect([await held(), await stage.lists.owed(), await stage.lists.bond()]).to.deep.equal([
@@ -112,17 +111,19 @@ describe("Rewards pushed to small groups", () => {
       const result = await final();
       const words = truth(result);
       await propose(result, words);
-      const again = () =>
-        expect(propose(result, words))
-          .to.be.revertedWithCustomError(stage.lists, "PayoutListsBusy")
-          .withArgs(result.id);
-      await again();
+      await expect(propose(result, words))
+        .to.be.revertedWithCustomError(stage.lists, "PayoutListsBusy")
+        .withArgs(result.id);
       await wait(stage, WINDOW + 1n);
       await push(result, words);
-      await again();
-      await expect(push(result, words))
+      await expect(propose(result, words))
         .to.be.revertedWithCustomError(stage.lists, "PayoutListsNoReward")
         .withArgs(result.id);
+      await expect(push(result, words)).to.be.revertedWithCustomError(stage.lists, "PayoutListsIdle");
+      await expect(stage.lists.sweep(stage.analytics, result.id)).to.be.revertedWithCustomError(
+        stage.lists,
+        "RewardSinkNothingLeft",
+      );
     });
   });
 
@@ -273,6 +274,44 @@ describe("Rewards pushed to small groups", () => {
       expect(await stage.itc.balanceOf(stage.company.address)).to.equal(499n);
     });
 
+    it("pays as a plain loop of transfers does", async () => {
+      const shares = Array.from({ length: 60 }, (_, k) => ({
+        owner: k % 3 === 0 ? ownerOf(k % 5) : inOrder(k),
+        device: inOrder(k),
+        weight: 1n << BigInt(k),
+      }));
+      const result = await finish(stage, "lists", shares, { reward: 900_000n * ITC });
+      const words = truth(result, 900_000n * ITC);
+      const paid = readPayoutList(words);
+      await propose(result, words);
+      await wait(stage, WINDOW + 1n);
+      const loop = await stage.ethers.deployContract("PlainLoop");
+      await stage.itc.transfer(await loop.getAddress(), 900_000n * ITC);
+      const balances = () => Promise.all([...paid.keys()].map((owner) => stage.itc.balanceOf(owner)));
+      const snapshot = await stage.networkHelpers.takeSnapshot();
+      await loop.getFunction("pay")(stage.token, [...paid.keys()], [...paid.values()]);
+      const looped = await balances();
+      await snapshot.restore();
+      await push(result, words);
+      expect(await balances()).to.deep.equal(looped);
+      expect(Math.max(...words.map((one) => Number(`0x${one.slice(42)}`)))).to.be.greaterThan(2 ** 64);
+    });
+
+    it("passes on what the token says if it can't pay", async () => {
+      const broken = await stage.ethers.deployContract("PayoutLists", [stage.token, PERIOD, WINDOW, 0n]);
+      const address = await broken.getAddress();
+      const result = await final({ source: stage.others });
+      const analytics = await stage.others.getAddress();
+      await stage.others.getFunction("hand")(stage.token, address, result.id, stage.company.address, 1_000n, 1_000n);
+      await broken.getFunction("rollList")(analytics, result.id, truth(result));
+      await wait(stage, WINDOW + 1n);
+      await stage.networkHelpers.setStorageAt(stage.token, balanceSlot(address), 40n);
+      await expect(broken.getFunction("push")(analytics, result.id, truth(result))).to.be.revertedWithCustomError(
+        stage.itc,
+        "ERC20InsufficientBalance",
+      );
+    });
+
     it("receivers that are contracts can't block it", async () => {
       const closed = await stage.ethers.deployContract("BusyShop");
       await closed.getFunction("setAnswer")("0x00000000");
@@ -350,3 +389,8 @@ describe("Rewards pushed to small groups", () => {
     });
   });
 });
+
+/** Where ITC keeps the balance of an account: OpenZeppelin's first mapping, in slot 0. */
+function balanceSlot(account: string): string {
+  return keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [account, 0n]));
+}

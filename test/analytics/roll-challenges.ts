@@ -3,7 +3,7 @@ import { id } from "ethers";
 import { nodesOfRange, ownerRange } from "../../toolkit/analytics/owner-nodes.js";
 import { planRoll, type RollPlan } from "../../toolkit/analytics/rolls.js";
 import { type Earnings, PayoutTree, type ShownEarnings } from "../../toolkit/payouts/payout-tree.js";
-import { BOND, type Finished, finish, openStage, type Stage, WINDOW, wait } from "./payout-stage.js";
+import { BOND, type Finished, finish, openStage, type Stage } from "./payout-stage.js";
 import { inOrder, type Share } from "./result-trees.js";
 import { challengeUnderpaid, changed, ownedIn, propose, publishTruth, rollTruth, sevenShares } from "./roll-rig.js";
 
@@ -31,8 +31,7 @@ describe("Challenges to rolls", () => {
   };
   const pair = (left: ShownEarnings, right: ShownEarnings) =>
     stage.roller.connect(stage.challenger).challengePair(stage.analytics, left, right);
-  const edge = (shown: ShownEarnings) =>
-    stage.roller.connect(stage.challenger).challengeEdge(stage.analytics, shown);
+  const edge = (shown: ShownEarnings) => stage.roller.connect(stage.challenger).challengeEdge(stage.analytics, shown);
   const fallen = async (attempt: Promise<unknown>) => {
     const { number } = await stage.roller.ledgerOf(stage.analytics);
     await expect(attempt)
@@ -78,7 +77,10 @@ describe("Challenges to rolls", () => {
       const plan = await rollTruth(stage, [await many(7)]);
       const show = (k: number) => plan.tree.show(k);
       for (let k = 0; k < 6; k++) {
-        await expect(pair(show(k), show(k + 1))).to.be.revertedWithCustomError(stage.roller, "PayoutRollerNothingWrong");
+        await expect(pair(show(k), show(k + 1))).to.be.revertedWithCustomError(
+          stage.roller,
+          "PayoutRollerNothingWrong",
+        );
       }
       for (const [left, right] of [
         [0, 2],
@@ -253,9 +255,7 @@ describe("Challenges to rolls", () => {
       const results = [await final("one"), await many(5)];
       const plan = await rollTruth(stage, results, first.tree.earned);
       for (const [account, earned] of plan.tree.earned) {
-        await expect(
-          challengeUnderpaid(stage, account, plan.tree, first.tree, plan.results, ownedIn(results, account)),
-        )
+        await expect(challengeUnderpaid(stage, account, plan.tree, first.tree, plan.results, ownedIn(results, account)))
           .to.be.revertedWithCustomError(stage.roller, "PayoutRollerPaidEnough")
           .withArgs(account, earned, earned);
       }
@@ -344,66 +344,6 @@ describe("Challenges to rolls", () => {
         challengeUnderpaid(stage, account, lie, undefined, next.results, [none, none]),
       ).to.be.revertedWithCustomError(stage.roller, "PayoutRollerPaidEnough");
     });
-  });
-
-  describe("the window", () => {
-    it("is open to its last second, to each challenge", async () => {
-      const result = await many(5);
-      const plan = planOf(result);
-      const [first] = plan.tree.leaves;
-      const account = first?.account ?? "";
-      const lie = await proposeLeaves(result, edit(plan.tree.leaves, 0, { before: 1n, earned: 1n }));
-      const { challengeEnd } = await stage.roller.pendingOf(stage.analytics);
-      const owned = ownedIn([result], account);
-      const challenges = [
-        () => pair(lie.show(0), lie.show(1)),
-        () => edge(lie.show(0)),
-        () => challengeUnderpaid(stage, account, lie, undefined, plan.results, owned),
-      ];
-      for (const challenge of challenges) {
-        const snapshot = await stage.networkHelpers.takeSnapshot();
-        await stage.networkHelpers.time.setNextBlockTimestamp(challengeEnd + 1n);
-        await expect(challenge())
-          .to.be.revertedWithCustomError(stage.roller, "PayoutRollerWindowOver")
-          .withArgs(challengeEnd);
-        await snapshot.restore();
-        await stage.networkHelpers.time.setNextBlockTimestamp(challengeEnd);
-        await fallen(challenge());
-        await snapshot.restore();
-      }
-    });
-
-    it("there is nothing to challenge without a roll", async () => {
-      const { tree } = planOf(await many(5));
-      for (const attempt of [pair(tree.show(0), tree.show(1)), edge(tree.show(0))]) {
-        await expect(attempt)
-          .to.be.revertedWithCustomError(stage.roller, "PayoutRollerIdle")
-          .withArgs(stage.analytics);
-      }
-    });
-  });
-
-  describe("two rolls at once", () => {
-    it("a challenge to one leaves the other", async () => {
-      const [mine, theirs] = [await final(), await final("theirs", { source: stage.others })];
-      const analytics = await stage.others.getAddress();
-      const plan = planOf(mine);
-      const lie = less(plan, ownerOf(1));
-      await propose(stage, [mine], lie);
-      await propose(stage, [theirs], plan.tree, { analytics });
-      await fallen(challengeUnderpaid(stage, ownerOf(1), lie, undefined, plan.results, ownedIn([mine], ownerOf(1))));
-      expect((await stage.roller.pendingOf(analytics)).proposer).to.equal(stage.proposer.address);
-      await wait(stage, WINDOW + 1n);
-      await stage.roller.publish(analytics);
-      expect([(await stage.roller.ledgerOf(stage.analytics)).carry, await held()]).to.deep.equal([
-        BOND - BOND / 2n,
-        1_000n + 2n + BOND - BOND / 2n,
-      ]);
-    });
-
-    function less(plan: RollPlan, account: string): PayoutTree {
-      return changed(plan, { [account]: 0n });
-    }
   });
 });
 

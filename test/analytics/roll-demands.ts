@@ -2,7 +2,17 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 import { planRoll } from "../../toolkit/analytics/rolls.js";
 import { PayoutTree } from "../../toolkit/payouts/payout-tree.js";
-import { ANSWER_TIME, BOND, DEPOSIT, type Finished, finish, openStage, type Stage, WINDOW, wait } from "./payout-stage.js";
+import {
+  ANSWER_TIME,
+  BOND,
+  DEPOSIT,
+  type Finished,
+  finish,
+  openStage,
+  type Stage,
+  WINDOW,
+  wait,
+} from "./payout-stage.js";
 import { propose, rollTruth, sevenShares } from "./roll-rig.js";
 
 describe("Leaves that are demanded", () => {

@@ -1,6 +1,5 @@
-
 import { nodesOfRange, ownerRange } from "../../toolkit/analytics/owner-nodes.js";
-import { planRoll, type RollPlan, type RolledResult } from "../../toolkit/analytics/rolls.js";
+import { planRoll, type RolledResult, type RollPlan } from "../../toolkit/analytics/rolls.js";
 import { PayoutTree } from "../../toolkit/payouts/payout-tree.js";
 import { type Finished, type Stage, WINDOW, wait } from "./payout-stage.js";
 import { inOrder, type Share } from "./result-trees.js";
@@ -91,4 +90,3 @@ export function challengeUnderpaid(
       owned,
     );
 }
-

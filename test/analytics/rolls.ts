@@ -18,7 +18,16 @@ import {
   wait,
 } from "./payout-stage.js";
 import { inOrder } from "./result-trees.js";
-import { CONTENT, challengeUnderpaid, changed, ownedIn, propose, publishTruth, rollTruth, sevenShares } from "./roll-rig.js";
+import {
+  CONTENT,
+  challengeUnderpaid,
+  changed,
+  ownedIn,
+  propose,
+  publishTruth,
+  rollTruth,
+  sevenShares,
+} from "./roll-rig.js";
 
 describe("Rolls of final results", () => {
   let stage: Stage;
@@ -101,7 +110,9 @@ describe("Rolls of final results", () => {
         ["PayoutRollerNotFinal", await final("weightless", { weight: 0n })],
         ["PayoutRollerNoReward", await finish(stage, "claims", sevenShares(stage), { name: "elsewhere" })],
       ] as const) {
-        await expect(propose(stage, [one], tree)).to.be.revertedWithCustomError(roller, error).withArgs(one.id);
+        await expect(propose(stage, [one], tree))
+          .to.be.revertedWithCustomError(roller, error)
+          .withArgs(one.id);
       }
       await expect(propose(stage, [result, result], tree))
         .to.be.revertedWithCustomError(roller, "PayoutRollerRolled")
@@ -278,7 +289,9 @@ describe("Rolls of final results", () => {
       const dice = new Dice(77);
       const free: Finished[] = [];
       let earned = new Map<string, bigint>();
-      let roll: { plan: ReturnType<typeof planRoll>; results: Finished[]; tree: PayoutTree; victim?: string } | undefined;
+      let roll:
+        | { plan: ReturnType<typeof planRoll>; results: Finished[]; tree: PayoutTree; victim?: string }
+        | undefined;
       let [cameIn, claimed, lost] = [0n, 0n, 0n];
       const seen = { published: 0, fell: 0, claimed: 0 };
       await stage.roller.openPool(stage.analytics);
@@ -296,7 +309,9 @@ describe("Rolls of final results", () => {
         } else if (verb === 1 && free.length > 0 && !roll) {
           const results = free.splice(0, 1 + dice.below(free.length));
           const plan = planRoll(earned, results, (await ledger()).carry);
-          const victim = dice.chance(40) ? dice.pick([...plan.tree.earned].filter(([, share]) => share > 0n))[0] : undefined;
+          const victim = dice.chance(40)
+            ? dice.pick([...plan.tree.earned].filter(([, share]) => share > 0n))[0]
+            : undefined;
           const loot = victim ? (plan.tree.earned.get(victim) ?? 0n) : 0n;
           const lie = { [victim ?? ""]: dice.chance(50) ? undefined : 0n, [stage.proposer.address]: loot };
           const tree = victim ? changed(plan, lie) : plan.tree;
@@ -353,12 +368,13 @@ describe("Rolls of final results", () => {
         const plan = planRoll(published, results, carry);
         const cameIn = carry + results.reduce((sum, { reward }) => sum + reward, 0n);
         expect(plan.amount + plan.carry).to.equal(cameIn);
-        expect(plan.carry >= 0n && plan.carry < results.reduce((sum, { weights }) => sum + BigInt(weights.size), 0n)).to.equal(
-          true,
-        );
+        expect(
+          plan.carry >= 0n && plan.carry < results.reduce((sum, { weights }) => sum + BigInt(weights.size), 0n),
+        ).to.equal(true);
         for (const [owner, earned] of plan.tree.earned) {
           const due = results.reduce(
-            (sum, { reward, weights }, k) => sum + (sharesByWeight(weights, k ? reward : reward + carry).get(owner) ?? 0n),
+            (sum, { reward, weights }, k) =>
+              sum + (sharesByWeight(weights, k ? reward : reward + carry).get(owner) ?? 0n),
             published.get(owner) ?? 0n,
           );
           expect(earned).to.equal(due);

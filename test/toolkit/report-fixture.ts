@@ -57,6 +57,7 @@ const analysis: ReportAnalysis = {
   owners: 3,
   readings: 24,
   result: "7.4167",
+  error: "",
   reward: "1200",
   payments: [
     { owner: "owner 1", devices: 12, readings: 12, itc: "600" },

@@ -47,7 +47,7 @@ export class PieceStore {
 
   /**
    * Opens a file, or begins one, readable for its user alone: it holds what devices measured. A file is one process's.
-   * Errors: ITC_AGGREGATOR_FILE for one that is something else, ITC_AGGREGATOR_OTHER_REQUEST; SQLite's own.
+   * Errors: ITC_AGGREGATOR_FILE for one that is something else, ITC_AGGREGATOR_OTHER_REQUEST, ITC_AGGREGATOR_LOCKED; SQLite's own.
    */
   static async open(file: string, owner: PiecesOwner): Promise<PieceStore> {
     const { DatabaseSync: Database } = await import("node:sqlite");
@@ -58,7 +58,7 @@ export class PieceStore {
       return new PieceStore(database);
     } catch (error) {
       database.close();
-      throw error;
+      throw faultOf(file, error);
     }
   }
 
@@ -123,7 +123,19 @@ export class PieceStore {
   }
 }
 
+/** By SQLite's primary result code (https://sqlite.org/rescode.html). */
+function faultOf(file: string, error: unknown): unknown {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  if (code === 5) {
+    const what = `Another process has ${file}.`;
+    return new AnalyticsError("ITC_AGGREGATOR_LOCKED", what, "Run one aggregator for each request.", { cause: error });
+  }
+  if (code !== 26) return error;
+  return new AnalyticsError("ITC_AGGREGATOR_FILE", `${file} is no database.`, "Name another file.", { cause: error });
+}
+
 function prepare(database: DatabaseSync, file: string, owner: PiecesOwner): void {
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
   const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   if (pragma("application_id") === 0 && database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
     // What a power failure takes is streamed again, so a commit need not wait for the disk.
@@ -141,7 +153,7 @@ function prepare(database: DatabaseSync, file: string, owner: PiecesOwner): void
     const what = `${file} holds something else than pieces of this version.`;
     throw new AnalyticsError("ITC_AGGREGATOR_FILE", what, "Name another file.");
   }
-  database.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768");
+  database.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; BEGIN IMMEDIATE; COMMIT");
   const row = database.prepare("SELECT request, chain_id AS chainId, registry FROM owner").get();
   const isOwn =
     row?.request === owner.request &&

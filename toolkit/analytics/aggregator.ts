@@ -67,7 +67,7 @@ export class Aggregator {
     this.check = new BatchCheck(options.query, options.registry, options.witness);
   }
 
-  /** Errors: ITC_AGGREGATOR_FILE, ITC_AGGREGATOR_OTHER_REQUEST. */
+  /** Errors: ITC_AGGREGATOR_FILE, ITC_AGGREGATOR_OTHER_REQUEST, ITC_AGGREGATOR_LOCKED. */
   static async open(options: AggregatorOptions): Promise<Aggregator> {
     const { chainId, registry } = options.registry;
     return new Aggregator(
@@ -109,10 +109,10 @@ export class Aggregator {
     return { ...counts, refused };
   }
 
-  /** What a device's readings come to; undefined if none counts. */
-  partialOf(device: string): DevicePartial | undefined {
+  /** What a device's readings come to, `most` of them if there are more; undefined if none counts. */
+  partialOf(device: string, most = this.query.cap): DevicePartial | undefined {
     const pieces = this.store.piecesOf(device);
-    return pieces.length === 0 ? undefined : foldPieces(this.query, device, pieces);
+    return pieces.length === 0 ? undefined : foldPieces(this.query, device, pieces, most);
   }
 
   /** The partials of all devices with readings that count, ascending by device. */

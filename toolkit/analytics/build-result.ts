@@ -34,7 +34,7 @@ export interface ResultSources {
   /** See `membersAt`. */
   readonly members: readonly Member[];
   /** What was aggregated: `Aggregator.partialOf`. */
-  readonly partialOf: (device: string) => DevicePartial | undefined;
+  readonly partialOf: (device: string, most?: bigint) => DevicePartial | undefined;
   readonly attestedOf?: (device: string) => AttestedPartial | undefined;
   /** Whether the device's present key has signed this: the registry's `isSignedByDevice`, see `CourtViews`. */
   readonly isSigned?: (
@@ -48,14 +48,27 @@ export interface ResultSources {
   /** The device's noisy partials in results for this purpose. */
   readonly spendsOf?: (device: string) => readonly EarlierSpend[];
   /**
+   * Whether keys and state of a device are as they were when its readings were aggregated (`CourtViews.isSteady`): else their signatures may not bear
+   * a proved partial out any longer. Not asked where it is left out, which is safe for readings in the devices' own logs alone.
+   */
+  readonly isSteady?: (device: string) => boolean | Promise<boolean>;
+  /**
    * Most readings of a device that you can lay open in one transaction if its proved partial is questioned: on a chain with EIP-7825, what goes into
-   * 16,777,216 gas. A partial of more is not proved, unless that many were contributed.
+   * 16,777,216 gas. A partial of more isn't proved; where some were contributed, of so many, or as many as were contributed.
    */
   readonly mostProved: bigint;
 }
 
 /** Why a member contributes nothing. */
-export type WithheldFor = "ineligible" | "equivocation" | "budget" | "spent" | "attested" | "proof-size" | "no-partial";
+export type WithheldFor =
+  | "ineligible"
+  | "equivocation"
+  | "budget"
+  | "spent"
+  | "attested"
+  | "proof-size"
+  | "changed"
+  | "no-partial";
 
 /** A result to be proposed. */
 export interface BuiltResult {
@@ -127,9 +140,11 @@ async function choose(sources: ResultSources, id: string, member: Member): Promi
   const contributed = sources.contributionOf?.(member.device) ?? 0n;
   // The courts hold a proposer to contributions only where the owner is known, and where a proved partial is allowed.
   const least = isUnlimited && member.isKnown ? contributed : 0n;
-  const proved = isUnlimited ? provedOf(sources, member.device, least) : ("budget" as const);
+  const folded = sources.partialOf(member.device);
+  // Readings that are on chain count, whatever else the device has said: whoever contributed them may insist.
+  if (folded?.equivocation && least === 0n) return { why: "equivocation" };
+  const proved = isUnlimited ? await provedOf(sources, folded, least) : ("budget" as const);
   const takesProvedFirst = request.terms.epsilon === 0n || least > 0n;
-  if (proved === "equivocation") return { why: proved };
   if (takesProvedFirst && typeof proved === "object" && proved.count >= least) return chosen(request, member, proved);
   const attested = await attestedOf(sources, id, member);
   if (typeof attested === "object" && attested.count >= least) return chosen(request, member, attested);
@@ -143,13 +158,18 @@ async function choose(sources: ResultSources, id: string, member: Member): Promi
   return { why: typeof proved === "string" ? proved : "no-partial" };
 }
 
-function provedOf({ partialOf, mostProved }: ResultSources, device: string, least: bigint): Candidate | WithheldFor {
-  const folded = partialOf(device);
+async function provedOf(
+  { partialOf, mostProved, isSteady }: ResultSources,
+  folded: DevicePartial | undefined,
+  least: bigint,
+): Promise<Candidate | WithheldFor> {
   if (!folded || folded.count === 0n) return "no-partial";
-  const { count, partial, ranges, equivocation } = folded;
-  // Readings that are on chain count, whatever else the device has said: whoever contributed them may insist.
-  if (equivocation && least === 0n) return "equivocation";
-  if ((count > mostProved && least === 0n) || ranges.length > 16 * MAX_RANGES) return "proof-size";
+  const most = least > mostProved ? least : mostProved;
+  if (folded.count > most && least === 0n) return "proof-size";
+  const shown = folded.count > most ? partialOf(folded.device, most) : folded;
+  if (!shown || shown.ranges.length > 16 * MAX_RANGES) return "proof-size";
+  if (isSteady && !(await isSteady(folded.device))) return "changed";
+  const { count, partial, ranges } = shown;
   return { origin: Origin.Proved, count, spent: 0n, evidence: [ranges, EMPTY], partial };
 }
 

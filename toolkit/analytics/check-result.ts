@@ -16,7 +16,7 @@ import {
   type ShownNode,
 } from "./court-model.js";
 import type { CourtViews } from "./court-views.js";
-import { partialLength } from "./partials.js";
+import { isWellFormedPartial, partialLength } from "./partials.js";
 import { requestIdOf } from "./requests.js";
 import { ResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultCheck, ResultFault } from "./result-faults.js";
@@ -53,7 +53,7 @@ export async function checkResult(
   const tree = read.why === undefined ? treeOf(proposal, read.leaves) : undefined;
   if (!tree || !isRootOf(tree.root, proposal.root)) {
     const why = read.why ?? "The leaves don't make the proposal's root.";
-    faults.push({ kind: "root-mismatch", index: suspectOf(proposal, read.leaves), why });
+    faults.push({ kind: "root-mismatch", index: suspectOf(proposal, read), why });
     return { faults };
   }
   for await (const fault of faultsOf(proposal, tree, sources)) {
@@ -122,14 +122,15 @@ function treeOf({ request }: ProposalFacts, leaves: readonly ResultLeaf[]): Resu
   }
 }
 
-/** The first leaf that no honest proposer could show, or what comes after the last one that was read; 0 if all look well. */
-function suspectOf({ request }: ProposalFacts, leaves: readonly ResultLeaf[]): number {
+/** The first leaf that no honest proposer could show, or the one after the last that can be read; 0 if all look well. */
+function suspectOf({ request }: ProposalFacts, { leaves, why }: Leaves): number {
   const index = leaves.findIndex((leaf, k) => {
     const before = leaves[k - 1];
     const isBehind = !before || compareLeaves(before, leaf) < 0;
     return !isBehind || !isLeafByRule(request, leaf) || leaf.partial.length !== partialLength(request.query);
   });
-  return Math.max(0, index);
+  if (index >= 0) return index;
+  return why === undefined ? 0 : leaves.length;
 }
 
 async function* faultsOf(
@@ -150,9 +151,12 @@ async function* faultsOf(
 
 function* faultsInTree({ request }: ProposalFacts, tree: ResultTree): Generator<ResultFault> {
   for (const [index, leaf] of tree.leaves.entries()) {
-    const { node } = tree.node(index);
-    const ruling = ruleOnLeaf(request, node, leaf);
-    if (ruling !== "refused") yield { kind: "leaf", ruling, node, ...placed(tree, index) };
+    // Its node is made of the leaf itself; so only the leaf can be wrong.
+    if (!isLeafByRule(request, leaf) || !isWellFormedPartial(request.query, leaf.partial)) {
+      const { node } = tree.node(index);
+      const ruling = ruleOnLeaf(request, node, leaf);
+      if (ruling !== "refused") yield { kind: "leaf", ruling, node, ...placed(tree, index) };
+    }
     const before = tree.leaves[index - 1];
     if (!before || compareLeaves(before, leaf) < 0) continue;
     const { place, shown } = nodeBetween(tree, index);
@@ -251,7 +255,6 @@ async function* faultsOfLeaves(
   views: CourtViews,
 ): AsyncGenerator<ResultFault> {
   const id = requestIdOf(proposal.request, proposal.chainId, proposal.analytics);
-  const since = { time: proposal.proposedAt, block: proposal.proposedBlock };
   for (const [index, leaf] of tree.leaves.entries()) {
     const { owner, device, origin, spent, evidence } = leaf;
     if (origin === Origin.Withheld) continue;
@@ -263,7 +266,11 @@ async function* faultsOfLeaves(
     if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
     if (origin !== Origin.Attested) continue;
     if (await views.isSigned(device, digests.partial(id, leaf), ...evidence)) continue;
-    const ruling = ruleOnSignature(leaf, false, await views.isSteady(device, since));
+    const ruling = ruleOnSignature(
+      leaf,
+      false,
+      await views.isSteady(device, proposal.proposedAt, proposal.proposedBlock),
+    );
     if (ruling !== "refused") yield { kind: "signature", ruling, ...placed(tree, index) };
   }
 }

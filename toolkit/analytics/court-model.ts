@@ -1,9 +1,8 @@
-import { ZeroAddress } from "ethers";
 import { fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 import { nodeHash } from "../internal/merkle.js";
 import { isWellFormedPartial, mergePartials, neutralPartial } from "./partials.js";
 import type { Query } from "./query.js";
-import { type AnalysisRequest, weightOf } from "./requests.js";
+import { type AnalysisRequest, type DeviceFilter, weightOf } from "./requests.js";
 import {
   compareLeaves,
   evidenceHash,
@@ -83,8 +82,10 @@ export function spendsTwice(asked: AnalysisRequest, leaf: Spend, other: Analysis
 
 /** What two summaries merge to; undefined where `ResultTree.merge` in Solidity doesn't fit. */
 export function mergeSummaries(a: Summary, b: Summary, aggregate: string): Summary | undefined {
+  // The shape of RFC 9162: on the left a perfect tree, on the right one that isn't larger.
+  const isShaped = b.leaves > 0n && b.leaves <= a.leaves && (a.leaves & (a.leaves - 1n)) === 0n;
   const last = { owner: a.lastOwner, device: a.lastDevice };
-  if (compareLeaves(last, { owner: b.firstOwner, device: b.firstDevice }) >= 0) return undefined;
+  if (!isShaped || compareLeaves(last, { owner: b.firstOwner, device: b.firstDevice }) >= 0) return undefined;
   const merged = {
     firstOwner: a.firstOwner,
     firstDevice: a.firstDevice,
@@ -96,10 +97,7 @@ export function mergeSummaries(a: Summary, b: Summary, aggregate: string): Summa
     weight: a.weight + b.weight,
     aggregate,
   };
-  // The shape of RFC 9162.
-  const isShape = b.leaves > 0n && b.leaves <= a.leaves && (a.leaves & (a.leaves - 1n)) === 0n;
-  const isNarrow = [merged.leaves, merged.members, merged.count].every((n) => n < UINT64) && merged.weight < UINT128;
-  const fits = isShape && isNarrow;
+  const fits = [merged.leaves, merged.members, merged.count].every((n) => n < UINT64) && merged.weight < UINT128;
   return fits ? merged : undefined;
 }
 
@@ -153,15 +151,15 @@ export function ruleOnDouble(a: ResultLeaf, b: ResultLeaf): Ruling {
 /** Another result, as `challengeSpent` asks for it. */
 export interface OtherResult {
   readonly request: AnalysisRequest;
-  /** Whether it is final. */
-  readonly stands: boolean;
+  readonly isFinal: boolean;
   readonly proposedAt: bigint;
 }
 
 /** `challengeSpent`, for leaves in the trees of two results with different ids. */
 export function ruleOnSpent(asked: AnalysisRequest, leaf: Spend, other: OtherResult, otherLeaf: Spend): Ruling {
-  const isEarlier = other.stands && other.proposedAt + other.request.terms.challengeWindow <= asked.query.anchoredBy;
-  return rule(isEarlier && spendsTwice(asked, leaf, other.request, otherLeaf));
+  const { isFinal, proposedAt, request } = other;
+  const isEarlier = isFinal && proposedAt + request.terms.challengeWindow <= asked.query.anchoredBy;
+  return rule(isEarlier && spendsTwice(asked, leaf, request, otherLeaf));
 }
 
 /** `challengeSignature`, for a leaf in the tree and its evidence. */
@@ -207,22 +205,27 @@ export function ruleOnOmission(owner: string, due: Due, counts: boolean): Ruling
   return rule(counts && isDue(owner, due));
 }
 
-/** Whether nobody can be found eligible only later; as `ResultCourt._isCertain` in Solidity. */
-function isCertain({ filter }: AnalysisRequest): boolean {
-  return filter.assurance === 0 && filter.verifier === ZeroAddress;
-}
-
 /** `challengeIgnored`, for a leaf in the tree. */
 export function ruleOnIgnored(
-  asked: AnalysisRequest,
+  { filter }: Pick<AnalysisRequest, "filter">,
   leaf: Pick<ResultLeaf, "owner" | "count">,
   contributed: bigint,
   due: Due,
 ): Ruling {
-  return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(asked));
+  return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(filter));
 }
 
 /** `challengeIgnoredDevice`, where there is a gap. */
-export function ruleOnIgnoredDevice(asked: AnalysisRequest, owner: string, contributed: bigint, due: Due): Ruling {
-  return rule(contributed !== 0n && isDue(owner, due), isCertain(asked));
+export function ruleOnIgnoredDevice(
+  { filter }: Pick<AnalysisRequest, "filter">,
+  owner: string,
+  contributed: bigint,
+  due: Due,
+): Ruling {
+  return rule(contributed !== 0n && isDue(owner, due), isCertain(filter));
+}
+
+/** Whether nobody can have become eligible only since the proposal. */
+function isCertain({ assurance, verifier }: DeviceFilter): boolean {
+  return assurance === 0 && BigInt(verifier) === 0n;
 }

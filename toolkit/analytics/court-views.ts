@@ -20,8 +20,8 @@ export interface CourtViews {
   holderOf(device: string): Promise<string | undefined>;
   /** Whether the device's present key has signed this. */
   isSigned(device: string, digest: Uint8Array, signer: Uint8Array, signature: Uint8Array): Promise<boolean>;
-  /** Whether the device's state and keys are those of a moment. */
-  isSteady(device: string, since: { readonly time: bigint; readonly block: bigint }): Promise<boolean>;
+  /** Whether neither the device's keys nor its state have changed since a moment: its second and its block. */
+  isSteady(device: string, time: bigint, block: bigint): Promise<boolean>;
 }
 
 /** The views of a deployment, as things stand after a block. */
@@ -46,12 +46,12 @@ export function courtViews(
     },
     isSigned: (device, digest, signer, signature) =>
       registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature), at),
-    isSteady: async (device, since) => {
+    isSteady: async (device, time, block) => {
       const [{ stateSince }, changed] = await Promise.all([
         registry.deviceOf(device, at),
         registry.changed(device, at),
       ]);
-      return stateSince < since.time && changed < since.block;
+      return stateSince < time && changed < block;
     },
   };
 }

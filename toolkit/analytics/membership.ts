@@ -1,7 +1,8 @@
-import { getAddress, isError, type Provider, ZeroHash } from "ethers";
+import { getAddress, type Provider, ZeroHash } from "ethers";
 import type { Addresses } from "../addresses.js";
 import { ConsentRegistry__factory, DeviceRegistry__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
+import { paged } from "../internal/pages.js";
 import { Verdict } from "./court-model.js";
 import { type CourtAddresses, courtViews } from "./court-views.js";
 import type { AnalysisRequest } from "./requests.js";
@@ -35,8 +36,6 @@ export interface BlockSpan {
 
 /** Calls under way at a time. */
 const AT_ONCE = 64;
-/** Narrower than that, a node refuses for another reason than the number of blocks. */
-const NARROWEST = 64;
 
 /**
  * Who belongs into a result, in the order of its leaves: every device that was live by the snapshot (of the lot that is asked for, if one is), whose
@@ -129,21 +128,6 @@ async function devicesOf(
   });
   if (lot !== ZeroHash) for (const device of held.keys()) if (!ofLot.has(device)) held.delete(device);
   return held;
-}
-
-/** Block by block where it must be, in pieces as wide as the node answers for. */
-async function paged(from: number, to: number, ask: (from: number, to: number) => Promise<void>): Promise<void> {
-  let width = to - from + 1;
-  for (let start = from; start <= to; ) {
-    const end = Math.min(to, start + width - 1);
-    try {
-      await ask(start, end);
-      start = end + 1;
-    } catch (error) {
-      if (isError(error, "NETWORK_ERROR") || width <= NARROWEST) throw error;
-      width = Math.max(NARROWEST, Math.floor(width / 2));
-    }
-  }
 }
 
 async function eachOf<Item, Output>(items: readonly Item[], work: (item: Item) => Promise<Output>): Promise<Output[]> {

@@ -59,8 +59,14 @@ export function mergePieces(a: Uint8Array, b: Uint8Array): Uint8Array {
  * What a device's pieces come to. It doesn't matter in which order they came, nor how often a reading is among them.
  *
  * @param pieces At least one reading in all.
+ * @param most How many readings count.
  */
-export function foldPieces(query: Query, device: string, pieces: readonly Uint8Array[]): DevicePartial {
+export function foldPieces(
+  query: Query,
+  device: string,
+  pieces: readonly Uint8Array[],
+  most = query.cap,
+): DevicePartial {
   const entries = pieces.flatMap(entriesOf);
   if (!entries.every(({ sequence }, k) => k === 0 || sequence > (entries[k - 1]?.sequence ?? sequence))) {
     entries.sort((a, b) => (a.sequence < b.sequence ? -1 : a.sequence > b.sequence ? 1 : compare(a.digest, b.digest)));
@@ -74,7 +80,7 @@ export function foldPieces(query: Query, device: string, pieces: readonly Uint8A
     if (before && before.sequence === sequence) {
       if (sameBytes(before.digest, digest)) continue;
       equivocation ??= { device, sequence, digests: [before.digest, digest] };
-    } else if (count < query.cap) {
+    } else if (count < most) {
       count++;
       sum.add(value, time);
       const last = ranges.at(-1);

@@ -77,7 +77,7 @@ export interface CheckSources {
   readonly members?: readonly Member[];
   /** A reading of a device that the court would count (`onChain` of its evidence); undefined if the checker knows none. */
   readonly readingOf?: (device: string) => AnchoredReading | undefined;
-  /** Contributions on chain by device, as far as they hold: `contributionOf` for those in `ReadingsContributed`. */
+  /** Contributions that hold (`contributionOf`), by device; the events `ReadingsContributed` say of which to ask. */
   readonly contributions?: ReadonlyMap<string, bigint>;
   readonly earlier?: readonly EarlierResult[];
   /** What the checker itself has aggregated. */

@@ -258,6 +258,16 @@ export class Gateway {
     };
   }
 
+  /** The final batches whose readings are kept, in the order of the log: what an aggregator takes in. Errors: ITC_GATEWAY_CORRUPT. */
+  *anchoredBatches(): Generator<{ readonly index: bigint; readonly time: bigint; readonly batch: Batch }> {
+    const { base } = this.batches;
+    for (let number = 0n; base && number < this.batches.final; number++) {
+      const sealed = this.batches.at(number);
+      if (sealed?.time === undefined || this.queue.readingsOf(number).length === 0) continue;
+      yield { index: base.size + number, time: sealed.time, batch: this.batchOf(number, sealed.entry) };
+    }
+  }
+
   /** Whether the log holds what isn't ours at a place that is. */
   private get halted(): boolean {
     return this.failure?.code === "ITC_GATEWAY_FOREIGN_ENTRY";

@@ -14,6 +14,12 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, "\uFFFD");
 }
 
+/** Whether there is such a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
+}
+
 /**
  * The text of a file, of which never more is read than it may have, whatever it is.
  *

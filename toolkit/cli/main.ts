@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IotchainError } from "../errors.js";
 import { attachFile, verifyFile } from "./evidence.js";
 import { printable } from "./input.js";
@@ -50,7 +50,45 @@ function program(): Command {
     .requiredOption("--rpc <url>", "the node")
     .option("--out <folder>", "where addresses and ABIs go, by chain id", "deployments")
     .action(async (options) => (await heavy()).deploy(options));
+  watching(itc);
   return itc;
+}
+
+function watching(itc: Command): void {
+  itc
+    .command("watch")
+    .description("check each proposed result and roll, and challenge what is wrong")
+    .requiredOption("--rpc <url>", "a node of the chain; it is believed")
+    .requiredOption("--addresses <folder>", "addresses that itc deploy has left, by chain id")
+    .requiredOption("--data <place>", "a folder or http(s) address with <content>.ndjson")
+    .option("--key-file <file>", "the private key that challenges and pays deposits")
+    .option("--dry-run", "send nothing, say what would be sent")
+    .option("--once", "look once, and exit with 1 where something is wrong")
+    .option("--every <seconds>", "how long to wait between looks", wholeNumber, 12)
+    .option("--from <block>", "the block in which the contracts were deployed", wholeNumber)
+    .addOption(
+      new Option("--questions <policy>", "which proved partials to question")
+        .choices(["none", "sampled", "all"])
+        .default("none"),
+    )
+    .option("--most <itc>", "ITC that may lie in deposits, or go with answers", "0")
+    .action(async (options) => (await import("./watch.js")).watch(options));
+  const result = itc.command("result").description("look at the data of a result");
+  result
+    .command("export")
+    .description("write the leaves of a result as a table")
+    .argument("<file>", "the data of a result")
+    .requiredOption("--to <format>", "csv, json or parquet")
+    .requiredOption("--out <file>", "where the table goes")
+    .action(async (file, options) => (await import("./result.js")).exportResult(file, options));
+  result
+    .command("check")
+    .description("check the data of a result by themselves, without a node; see also itc watch")
+    .argument("<file>", "the data of a result")
+    .option("--root <hash>", "the digest of the root that they should have")
+    .option("--content <hash>", "the SHA-256 that they should have")
+    .option("--json", "print the findings as JSON")
+    .action(async (file, options) => (await import("./result.js")).checkFile(file, options));
 }
 
 /** What brings an EVM along: who only checks evidence needs none, and doesn't wait for it. */

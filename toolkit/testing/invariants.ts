@@ -89,26 +89,35 @@ function bondsCovered(): Invariant {
 function escrowCovered(): Invariant {
   return {
     name: "Escrow covers what is owed",
-    description: "Analytics and the roller hold exactly the rewards and bonds of what is undecided.",
+    description:
+      "Analytics holds exactly rewards, fees and bonds of what is undecided; each sink of rewards what it owes.",
     async check(world) {
-      const bond = await world.contracts.analytics.minimumBond();
-      let inAnalytics = 0n;
-      let inRoller = world.proposedEarnings ? bond : 0n;
+      let owed = 0n;
       for (const { status, request } of world.requests.values()) {
-        if (status === "open" || status === "proposed") inAnalytics += request.reward;
-        if (status === "proposed") inAnalytics += request.bond;
-        if (status === "final" || status === "rolled") inRoller += request.reward;
+        const { reward, fee, bond } = request.terms;
+        if (status === "open" || status === "proposed") owed += reward + fee;
+        if (status === "proposed") owed += bond;
       }
       const held = await balanceOf(world, world.addresses.Analytics);
-      const rolling = await balanceOf(world, world.addresses.PayoutRoller);
-      const right = held === inAnalytics && rolling === inRoller;
-      return result(
-        world.requests.size,
-        right,
-        `${held} and ${rolling} units held, ${inAnalytics} and ${inRoller} owed`,
-      );
+      const sinks = await Promise.all([
+        sinkOf(world, "ResultClaims"),
+        sinkOf(world, "PayoutRoller"),
+        sinkOf(world, "PayoutLists"),
+      ]);
+      const right = held === owed && sinks.every((sink) => sink.held === sink.owed);
+      const rest = sinks.map((sink) => `${sink.held} of ${sink.owed}`).join(", ");
+      return result(world.requests.size, right, `${held} units held, ${owed} owed; the sinks hold ${rest}`);
     },
   };
+}
+
+async function sinkOf(
+  world: World,
+  name: "ResultClaims" | "PayoutRoller" | "PayoutLists",
+): Promise<{ held: bigint; owed: bigint }> {
+  const { resultClaims, roller, lists } = world.contracts;
+  const sink = { ResultClaims: resultClaims, PayoutRoller: roller, PayoutLists: lists }[name];
+  return { held: await balanceOf(world, world.addresses[name]), owed: await sink.owed() };
 }
 
 function payoutsCovered(): Invariant {

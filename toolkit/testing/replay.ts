@@ -5,11 +5,12 @@ import { checkAll, type InvariantRecord, invariants } from "./invariants.js";
 import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
+import { finalise, propose, request, wait } from "./steps-analytics.js";
 import { record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
-import { claim, finalise, propose, publish, request, roll, wait } from "./steps-money.js";
+import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
   assemble,
   bind,
@@ -61,6 +62,8 @@ const HANDLERS: Handlers = {
   wait,
   finalise,
   roll,
+  list,
+  push,
   publish,
   claim,
   verify,

@@ -4,15 +4,14 @@ import type { Tally } from "./ledger.js";
 import type {
   Report,
   ReportActor,
-  ReportAnalysis,
   ReportData,
   ReportOperation,
-  ReportPayment,
   ReportSeries,
   ReportStep,
   ReportTransfer,
 } from "./report.js";
-import type { FleetState, RequestState, World } from "./world.js";
+import { analysisOf } from "./report-analysis.js";
+import type { FleetState, World } from "./world.js";
 
 /** What the engine knows beside the world. */
 export interface RunFacts {
@@ -136,38 +135,6 @@ function dailyMeans(fleets: readonly FleetState[], scale: number): [number, numb
   }
   const means = [...days].map(([day, { sum, count }]): [number, number] => [day, meanOf(sum, count, scale)]);
   return means.sort(([a], [b]) => a - b);
-}
-
-function analysisOf(
-  world: World,
-  { name, company, request, source, purpose, tree, shares }: RequestState,
-): ReportAnalysis {
-  const leaves = tree?.leaves ?? [];
-  const { sum, count } = tree?.root.aggregate ?? { sum: 0n, count: 1n };
-  const payments = [...Map.groupBy(leaves, ({ owner }) => owner)].map(
-    ([owner, group]): ReportPayment => ({
-      owner,
-      devices: group.length,
-      readings: Number(group.reduce((total, leaf) => total + leaf.count, 0n)),
-      itc: formatEther(shares.get(owner) ?? 0n),
-    }),
-  );
-  return {
-    name,
-    company: world.scenario.actors[company]?.title ?? company,
-    operation: `mean ${source.quantity.replaceAll("_", " ")}`,
-    purpose,
-    unit: source.unit,
-    from: Number(request.from),
-    to: Number(request.to),
-    cohort: Number(request.cohort),
-    devices: leaves.length,
-    owners: payments.length,
-    readings: Number(count),
-    result: meanOf(sum, count, source.scale).toFixed(source.scale + 1),
-    reward: formatEther(request.reward),
-    payments: payments.sort((a, b) => b.readings - a.readings || (a.owner < b.owner ? -1 : 1)),
-  };
 }
 
 function moneyOf(world: World): ReportTransfer[] {

@@ -35,7 +35,7 @@ export function analysisCard(analysis: ReportAnalysis): Markup {
   return html`<article class="card">
     <p class="eyebrow">${analysis.company} asked</p>
     <h3>${analysis.name}</h3>
-    <p class="result">${analysis.result} <small>${analysis.unit} · ${analysis.operation}</small></p>
+    <p class="result">${analysis.result} <small>${analysis.unit}${analysis.error && html` ${analysis.error}`} · ${analysis.operation}</small></p>
     <dl class="facts">
       ${facts.map(
         ([term, value]) =>

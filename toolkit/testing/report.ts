@@ -151,6 +151,8 @@ export interface ReportAnalysis {
   readonly readings: number;
   /** Decimal, in `unit`. */
   readonly result: string;
+  /** How far the truth may be from it, for people; empty where it is exact. */
+  readonly error: string;
   readonly reward: string;
   readonly payments: readonly ReportPayment[];
 }

@@ -106,7 +106,7 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
       requested.add(step.request);
       problems.push(...requestProblems(scenario, step, path));
     } else if ("request" in step || step.do === "roll") {
-      const used = step.do === "roll" ? step.requests : [step.request];
+      const used = step.do === "roll" ? step.requests : step.request === undefined ? [] : [step.request];
       const key = step.do === "roll" ? "requests" : "request";
       for (const name of used.filter((one) => !requested.has(one))) {
         const message = `request ${name} isn't made by an earlier step, expected ${listed(requested)}`;

@@ -102,7 +102,7 @@ const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shap
   z.strictObject({ do: z.literal(verb), name: label, ...shape });
 
 const VERBS =
-  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, publish, claim, verify, " +
+  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, list, push, publish, claim, verify, " +
   "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
   "film, grant-key, revoke-key, inspect, unseal";
 const Step = z.discriminatedUnion(
@@ -112,14 +112,36 @@ const Step = z.discriminatedUnion(
     step("register", { issuers: names }),
     step("enrol", { fleets: names, bond: itc }),
     step("activate", { fleets: names }),
-    step("consent", { owners: name, purpose: z.string().min(1), for: duration }),
+    step("consent", {
+      owners: name,
+      purpose: z.string().min(1),
+      for: duration,
+      /** Privacy loss that a device may suffer by the purpose; without limit if left out, which also allows exact partials. */
+      budget: decimal.optional(),
+    }),
     step("record", { fleets: names, batch: positive.max(65_536) }),
     step("request", {
       request: name,
       company: name,
       purpose: z.string().min(1),
       quantity: z.string(),
-      operation: z.enum(["mean"]),
+      operation: z.enum(["count", "sum", "mean", "min-max", "histogram", "distinct", "membership", "regression"]),
+      /** Bins of a histogram, log2 of a distinct count's registers or of a filter's bits. */
+      size: z.int().min(0).max(64).default(0),
+      /** Bits that a filter sets for a value. */
+      hashes: z.int().min(0).max(16).default(0),
+      /** Values below count as this one. */
+      lower: decimal.optional(),
+      upper: decimal.optional(),
+      /** Most readings of a device that count. */
+      cap: positive.max(4_294_967_295).default(10_000),
+      /** Privacy loss of each device; exact if left out. */
+      epsilon: decimal.optional(),
+      weighting: z.enum(["readings", "devices"]).default("readings"),
+      /** How the reward reaches the owners. */
+      settlement: z.enum(["direct", "rolled", "pushed"]).default("rolled"),
+      /** For whoever proposes the result that stands. */
+      fee: itc.optional(),
       from: instant,
       to: instant,
       cohort: positive.min(2, "expected 2 devices or more"),
@@ -132,8 +154,12 @@ const Step = z.discriminatedUnion(
     step("wait", { for: duration }),
     step("finalise", { request: name, by: name }),
     step("roll", { requests: names, by: name }),
+    /** Proposes who gets what of a result that is pushed. */
+    step("list", { request: name, by: name }),
+    step("push", { request: name, by: name }),
     step("publish", { by: name }),
-    step("claim", { owners: name, by: name.optional() }),
+    /** From the pool; with a request, from that result's own tree. */
+    step("claim", { owners: name, by: name.optional(), request: name.optional() }),
     step("verify", { by: name, sample: positive }),
     step("commission", {
       by: name,

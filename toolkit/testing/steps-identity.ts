@@ -1,4 +1,5 @@
 import { deployAll } from "../../deploy/index.js";
+import { UNLIMITED } from "../analytics/membership.js";
 import { purposeOf } from "../analytics/requests.js";
 import { FILE_SCHEMA } from "../anchoring/files.js";
 import { schemaIdOf } from "../anchoring/readings.js";
@@ -9,6 +10,7 @@ import { VirtualDevice } from "./devices.js";
 import { deployTarget, GAS_MONEY } from "./fixture.js";
 import type { Fleet, StepOf } from "./scenario-schema.js";
 import { type DeviceSeries, loadSource } from "./sources.js";
+import { millionths } from "./steps-analytics.js";
 import { openGateway } from "./steps-data.js";
 import { type FleetState, type Member, ReplayError, type World } from "./world.js";
 
@@ -89,7 +91,8 @@ export async function activate(world: World, step: StepOf<"activate">): Promise<
 
 /** Has owners agree to a purpose. */
 export async function consent(world: World, step: StepOf<"consent">): Promise<string> {
-  const terms = { expiry: (await world.chain.now()) + step.for, cohort: 0n, price: 0n, budget: 2n ** 64n - 1n };
+  const budget = step.budget === undefined ? UNLIMITED : millionths(step.budget);
+  const terms = { expiry: (await world.chain.now()) + step.for, cohort: 0n, price: 0n, budget };
   const owners = world.accountsOf(step.owners);
   for (const owner of owners) {
     await world.send(owner, "ConsentRegistry", "grant", [purposeOf(step.purpose), terms], "grant consent");

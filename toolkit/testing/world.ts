@@ -1,7 +1,7 @@
 import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
-import type { AggregateTree } from "../analytics/aggregate-tree.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
+import type { ResultTree } from "../analytics/result-tree.js";
 import type { FileContent, SealedContent } from "../anchoring/contents.js";
 import type { FeedRound } from "../anchoring/feeds.js";
 import type { HashedFile } from "../anchoring/files.js";
@@ -89,7 +89,7 @@ export interface RequestState {
   readonly source: Source;
   readonly purpose: string;
   status: "open" | "proposed" | "final" | "rolled" | "published";
-  tree: AggregateTree | undefined;
+  tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
 }
 
@@ -145,7 +145,9 @@ const interfaces = {
   FeedFactory: bindings.FeedFactory__factory.createInterface(),
   ITC: bindings.ITC__factory.createInterface(),
   PayoutPool: bindings.PayoutPool__factory.createInterface(),
-  PayoutRoller: bindings.PayoutRollerV1__factory.createInterface(),
+  PayoutLists: bindings.PayoutLists__factory.createInterface(),
+  PayoutRoller: bindings.PayoutRoller__factory.createInterface(),
+  ResultClaims: bindings.ResultClaims__factory.createInterface(),
   Provenance: bindings.Provenance__factory.createInterface(),
 };
 
@@ -156,9 +158,12 @@ export interface Contracts {
   readonly covers: bindings.BandCover;
   readonly consents: bindings.ConsentRegistry;
   readonly itc: bindings.ITC;
+  readonly lists: bindings.PayoutLists;
   readonly pool: bindings.PayoutPool;
   readonly provenance: bindings.Provenance;
   readonly registry: bindings.DeviceRegistry;
+  readonly resultClaims: bindings.ResultClaims;
+  readonly roller: bindings.PayoutRoller;
 }
 
 /** Everything that a replay knows: the chain, the actors with their keys, and what they believe the state to be. */
@@ -180,6 +185,8 @@ export class World {
   provenance: ReportProvenance | undefined;
   /** Is handed each bundle that is checked. */
   keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
+  /** Millionths of epsilon that devices have spent, by purpose and device. */
+  readonly spent = new Map<string, bigint>();
   /** ITC that each account has earned in all published epochs. */
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */
@@ -230,9 +237,12 @@ export class World {
       covers: bindings.BandCover__factory.connect(addresses.BandCover, reader),
       consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
       itc: bindings.ITC__factory.connect(addresses.ITC, reader),
+      lists: bindings.PayoutLists__factory.connect(addresses.PayoutLists, reader),
       pool: bindings.PayoutPool__factory.connect(addresses.PayoutPool, reader),
       provenance: bindings.Provenance__factory.connect(addresses.Provenance, reader),
       registry: bindings.DeviceRegistry__factory.connect(addresses.DeviceRegistry, reader),
+      resultClaims: bindings.ResultClaims__factory.connect(addresses.ResultClaims, reader),
+      roller: bindings.PayoutRoller__factory.connect(addresses.PayoutRoller, reader),
     };
     this.deployed = { addresses, digests, contracts };
     for (const [name, address] of Object.entries(addresses)) this.nameOf.set(address, name);

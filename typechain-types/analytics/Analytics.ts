@@ -5,6 +5,11 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type AnalyticsPartsStruct = {court: AddressLike, questions: AddressLike, claims: AddressLike, roller: AddressLike, pusher: AddressLike}
+
+    export type AnalyticsPartsStructOutput = [court: string, questions: string, claims: string, roller: string, pusher: string] & {court: string, questions: string, claims: string, roller: string, pusher: string }
+  
+
     export type QueryStruct = {schema: BytesLike, operation: BigNumberish, size: BigNumberish, hashes: BigNumberish, lower: BigNumberish, upper: BigNumberish, from: BigNumberish, to: BigNumberish, anchoredBy: BigNumberish, cap: BigNumberish}
 
     export type QueryStructOutput = [schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint] & {schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint }
@@ -44,14 +49,6 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     export type ProposalStructOutput = [id: string, root: string, proposer: string, snapshot: bigint, proposedAt: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string] & {id: string, root: string, proposer: string, snapshot: bigint, proposedAt: bigint, proposedBlock: bigint, challengeEnd: bigint, stamp: string }
   
-
-export declare namespace Analytics {
-      
-    export type PartsStruct = {court: AddressLike, questions: AddressLike, claims: AddressLike, roller: AddressLike, pusher: AddressLike}
-
-    export type PartsStructOutput = [court: string, questions: string, claims: string, roller: string, pusher: string] & {court: string, questions: string, claims: string, roller: string, pusher: string }
-  
-    }
 
   export interface AnalyticsInterface extends Interface {
     getFunction(nameOrSignature: "cancel" | "contentOf" | "dismiss" | "eip712Domain" | "finalise" | "hold" | "isResult" | "limits" | "partialDigest" | "proposalOf" | "propose" | "release" | "request" | "requestIdOf" | "requestWithAuthorization" | "requestWithPermit" | "resultOf" | "slash" | "statusOf"): FunctionFragment;

@@ -132,7 +132,7 @@ decodeFunctionResult(functionFragment: 'rollList', data: BytesLike): Result;
     
     listOf: TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
-      [[string, bigint, bigint, string] & {proposer: string, challengeEnd: bigint, sum: bigint, hash: string }],
+      [[string, bigint, string] & {proposer: string, challengeEnd: bigint, hash: string }],
       'view'
     >
     
@@ -168,7 +168,7 @@ getFunction(nameOrSignature: 'challengeList'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'listOf'): TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
-      [[string, bigint, bigint, string] & {proposer: string, challengeEnd: bigint, sum: bigint, hash: string }],
+      [[string, bigint, string] & {proposer: string, challengeEnd: bigint, hash: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'push'): TypedContractMethod<

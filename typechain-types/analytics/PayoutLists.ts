@@ -182,7 +182,7 @@ decodeFunctionResult(functionFragment: 'sweep', data: BytesLike): Result;
     
     listOf: TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
-      [[string, bigint, bigint, string] & {proposer: string, challengeEnd: bigint, sum: bigint, hash: string }],
+      [[string, bigint, string] & {proposer: string, challengeEnd: bigint, hash: string }],
       'view'
     >
     
@@ -252,7 +252,7 @@ getFunction(nameOrSignature: 'fund'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'listOf'): TypedContractMethod<
       [analytics: AddressLike, id: BytesLike, ],
-      [[string, bigint, bigint, string] & {proposer: string, challengeEnd: bigint, sum: bigint, hash: string }],
+      [[string, bigint, string] & {proposer: string, challengeEnd: bigint, hash: string }],
       'view'
     >;
 getFunction(nameOrSignature: 'owed'): TypedContractMethod<

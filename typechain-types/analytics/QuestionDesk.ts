@@ -5,6 +5,11 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type OpeningStruct = {count: BigNumberish, start: BigNumberish, last: BigNumberish, aggregate: BytesLike, ranges: BytesLike}
+
+    export type OpeningStructOutput = [count: bigint, start: bigint, last: bigint, aggregate: string, ranges: string] & {count: bigint, start: bigint, last: bigint, aggregate: string, ranges: string }
+  
+
     export type QueryStruct = {schema: BytesLike, operation: BigNumberish, size: BigNumberish, hashes: BigNumberish, lower: BigNumberish, upper: BigNumberish, from: BigNumberish, to: BigNumberish, anchoredBy: BigNumberish, cap: BigNumberish}
 
     export type QueryStructOutput = [schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint] & {schema: string, operation: bigint, size: bigint, hashes: bigint, lower: bigint, upper: bigint, from: bigint, to: bigint, anchoredBy: bigint, cap: bigint }
@@ -55,37 +60,48 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type NodeStructOutput = [summary: SummaryStructOutput, below: string] & {summary: SummaryStructOutput, below: string }
   
 
+    export type ProvedBatchStruct = {index: BigNumberish, entryTime: BigNumberish, root: BytesLike, count: BigNumberish, first: BigNumberish, last: BigNumberish, values: BytesLike, logSiblings: BytesLike[], firstSequence: BigNumberish, words: BigNumberish[], proof: BytesLike}
+
+    export type ProvedBatchStructOutput = [index: bigint, entryTime: bigint, root: string, count: bigint, first: bigint, last: bigint, values: string, logSiblings: string[], firstSequence: bigint, words: bigint[], proof: string] & {index: bigint, entryTime: bigint, root: string, count: bigint, first: bigint, last: bigint, values: string, logSiblings: string[], firstSequence: bigint, words: bigint[], proof: string }
+  
+
     export type PlaceStruct = {path: BigNumberish, steps: BytesLike[]}
 
     export type PlaceStructOutput = [path: bigint, steps: string[]] & {path: bigint, steps: string[] }
   
 
   export interface QuestionDeskInterface extends Interface {
-    getFunction(nameOrSignature: "answerWithReadings" | "contributeReadings" | "contributionOf" | "demand" | "deposit" | "question" | "questionIdOf" | "questionOf" | "settle" | "show"): FunctionFragment;
+    getFunction(nameOrSignature: "answerWithReadings" | "contributeReadings" | "contributionOf" | "demand" | "deposit" | "layProof" | "layReadings" | "question" | "questionIdOf" | "questionOf" | "settle" | "show" | "verifier"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "LeafDemanded" | "PartialQuestioned" | "QuestionSettled" | "ReadingsContributed"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "LeafDemanded" | "PartialLaid" | "PartialQuestioned" | "QuestionSettled" | "ReadingsContributed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'answerWithReadings', values: [AddressLike, RequestStruct, LeafStruct, OpenReadingStruct[]]): string;
 encodeFunctionData(functionFragment: 'contributeReadings', values: [AddressLike, RequestStruct, AddressLike, OpenReadingStruct[]]): string;
 encodeFunctionData(functionFragment: 'contributionOf', values: [AddressLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'demand', values: [AddressLike, RequestStruct, NodeStruct, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'deposit', values?: undefined): string;
+encodeFunctionData(functionFragment: 'layProof', values: [AddressLike, RequestStruct, LeafStruct, OpeningStruct, ProvedBatchStruct]): string;
+encodeFunctionData(functionFragment: 'layReadings', values: [AddressLike, RequestStruct, LeafStruct, OpeningStruct, OpenReadingStruct[]]): string;
 encodeFunctionData(functionFragment: 'question', values: [AddressLike, RequestStruct, LeafStruct, PlaceStruct]): string;
 encodeFunctionData(functionFragment: 'questionIdOf', values: [AddressLike, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'questionOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'settle', values: [AddressLike, RequestStruct, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'show', values: [AddressLike, RequestStruct, BigNumberish, LeafStruct, BytesLike, BytesLike, BytesLike, BigNumberish, NodeStruct[], BytesLike[]]): string;
+encodeFunctionData(functionFragment: 'verifier', values?: undefined): string;
 
     decodeFunctionResult(functionFragment: 'answerWithReadings', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'contributeReadings', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'contributionOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demand', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'layProof', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'layReadings', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'question', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'questionIdOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'questionOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'settle', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'show', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'verifier', data: BytesLike): Result;
   }
 
   
@@ -93,6 +109,18 @@ decodeFunctionResult(functionFragment: 'show', data: BytesLike): Result;
       export type InputTuple = [analytics: AddressLike, id: BytesLike, stamp: BytesLike, index: BigNumberish, due: BigNumberish];
       export type OutputTuple = [analytics: string, id: string, stamp: string, index: bigint, due: bigint];
       export interface OutputObject {analytics: string, id: string, stamp: string, index: bigint, due: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace PartialLaidEvent {
+      export type InputTuple = [question: BytesLike, by: AddressLike, opening: OpeningStruct];
+      export type OutputTuple = [question: string, by: string, opening: OpeningStructOutput];
+      export interface OutputObject {question: string, by: string, opening: OpeningStructOutput };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -211,6 +239,22 @@ decodeFunctionResult(functionFragment: 'show', data: BytesLike): Result;
     
 
     
+    layProof: TypedContractMethod<
+      [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, before: OpeningStruct, batch: ProvedBatchStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    layReadings: TypedContractMethod<
+      [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, before: OpeningStruct, readings: OpenReadingStruct[], ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     question: TypedContractMethod<
       [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, place: PlaceStruct, ],
       [void],
@@ -250,6 +294,14 @@ decodeFunctionResult(functionFragment: 'show', data: BytesLike): Result;
     >
     
 
+    
+    verifier: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
@@ -278,6 +330,16 @@ getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'layProof'): TypedContractMethod<
+      [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, before: OpeningStruct, batch: ProvedBatchStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'layReadings'): TypedContractMethod<
+      [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, before: OpeningStruct, readings: OpenReadingStruct[], ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'question'): TypedContractMethod<
       [analytics: AddressLike, asked: RequestStruct, leaf: LeafStruct, place: PlaceStruct, ],
       [void],
@@ -303,8 +365,14 @@ getFunction(nameOrSignature: 'show'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'verifier'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
 
     getEvent(key: 'LeafDemanded'): TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
+getEvent(key: 'PartialLaid'): TypedContractEvent<PartialLaidEvent.InputTuple, PartialLaidEvent.OutputTuple, PartialLaidEvent.OutputObject>;
 getEvent(key: 'PartialQuestioned'): TypedContractEvent<PartialQuestionedEvent.InputTuple, PartialQuestionedEvent.OutputTuple, PartialQuestionedEvent.OutputObject>;
 getEvent(key: 'QuestionSettled'): TypedContractEvent<QuestionSettledEvent.InputTuple, QuestionSettledEvent.OutputTuple, QuestionSettledEvent.OutputObject>;
 getEvent(key: 'ReadingsContributed'): TypedContractEvent<ReadingsContributedEvent.InputTuple, ReadingsContributedEvent.OutputTuple, ReadingsContributedEvent.OutputObject>;
@@ -313,6 +381,10 @@ getEvent(key: 'ReadingsContributed'): TypedContractEvent<ReadingsContributedEven
       
       'LeafDemanded(address,bytes32,bytes32,uint64,uint64)': TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
       LeafDemanded: TypedContractEvent<LeafDemandedEvent.InputTuple, LeafDemandedEvent.OutputTuple, LeafDemandedEvent.OutputObject>;
+    
+
+      'PartialLaid(bytes32,address,tuple)': TypedContractEvent<PartialLaidEvent.InputTuple, PartialLaidEvent.OutputTuple, PartialLaidEvent.OutputObject>;
+      PartialLaid: TypedContractEvent<PartialLaidEvent.InputTuple, PartialLaidEvent.OutputTuple, PartialLaidEvent.OutputObject>;
     
 
       'PartialQuestioned(address,bytes32,bytes32,address,bytes32,uint64)': TypedContractEvent<PartialQuestionedEvent.InputTuple, PartialQuestionedEvent.OutputTuple, PartialQuestionedEvent.OutputObject>;

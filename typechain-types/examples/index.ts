@@ -3,4 +3,6 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { BandCover } from './BandCover.js';
+export type { CarbonLedger } from './CarbonLedger.js';
 export type { IBandCover } from './IBandCover.js';
+export type { ICarbonLedger } from './ICarbonLedger.js';

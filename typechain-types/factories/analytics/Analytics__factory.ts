@@ -6,7 +6,7 @@ import type { Addressable } from "ethers";
 import { Contract, ContractFactory, ContractTransactionResponse, Interface } from "ethers"
 import type { Signer, BigNumberish, AddressLike, ContractDeployTransaction, ContractRunner } from "ethers"
 import type { NonPayableOverrides } from "../../common.js"
-  import type { Analytics, AnalyticsInterface } from "../../analytics/Analytics.js";
+  import type { Analytics, AnalyticsInterface, AnalyticsPartsStruct } from "../../analytics/Analytics.js";
 
   const _abi = [
   {
@@ -44,7 +44,7 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "address"
           }
         ],
-        "internalType": "struct Analytics.Parts",
+        "internalType": "struct AnalyticsParts",
         "name": "parts",
         "type": "tuple"
       },
@@ -3445,10 +3445,10 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(token: AddressLike, parts: Analytics.PartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+    override getDeployTransaction(token: AddressLike, parts: AnalyticsPartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
       return super.getDeployTransaction(token, parts, minimumWindow, answerTime, minimumBond_, overrides || {});
     };
-    override deploy(token: AddressLike, parts: Analytics.PartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+    override deploy(token: AddressLike, parts: AnalyticsPartsStruct, minimumWindow: BigNumberish, answerTime: BigNumberish, minimumBond_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
       return super.deploy(token, parts, minimumWindow, answerTime, minimumBond_, overrides || {}) as Promise<Analytics & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;

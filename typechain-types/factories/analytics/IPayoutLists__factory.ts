@@ -403,11 +403,6 @@
         "type": "uint64"
       },
       {
-        "internalType": "uint128",
-        "name": "sum",
-        "type": "uint128"
-      },
-      {
         "internalType": "bytes32",
         "name": "hash",
         "type": "bytes32"

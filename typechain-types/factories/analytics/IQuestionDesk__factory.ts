@@ -231,6 +231,58 @@
     "inputs": [
       {
         "indexed": true,
+        "internalType": "bytes32",
+        "name": "question",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct Opening",
+        "name": "opening",
+        "type": "tuple"
+      }
+    ],
+    "name": "PartialLaid",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "address",
         "name": "analytics",
         "type": "address"
@@ -1462,6 +1514,694 @@
       {
         "components": [
           {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Opening",
+        "name": "before",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "entryTime",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "first",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "values",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "logSiblings",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "uint64",
+            "name": "firstSequence",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "words",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "bytes",
+            "name": "proof",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct ProvedBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "layProof",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IAnalytics",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Opening",
+        "name": "before",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "DeviceId",
+                "name": "device",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "sequence",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "time",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "content",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct ReadingFields",
+            "name": "fields",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "publisher",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "index",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "entryTime",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "count",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "first",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "last",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "values",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "batchSiblings",
+                "type": "bytes32[]"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "logSiblings",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct ReadingPlace",
+            "name": "place",
+            "type": "tuple"
+          },
+          {
+            "internalType": "int256",
+            "name": "value",
+            "type": "int256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signer",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct OpenReading[]",
+        "name": "readings",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "layReadings",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IAnalytics",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
             "internalType": "uint256",
             "name": "path",
             "type": "uint256"
@@ -2041,6 +2781,19 @@
     "name": "show",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "verifier",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   }
 ] as const;

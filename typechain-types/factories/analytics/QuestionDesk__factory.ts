@@ -32,6 +32,11 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
+        "internalType": "contract IPartialVerifier",
+        "name": "verifier_",
+        "type": "address"
+      },
+      {
         "internalType": "uint256",
         "name": "deposit_",
         "type": "uint256"
@@ -343,6 +348,58 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "LeafDemanded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "question",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct Opening",
+        "name": "opening",
+        "type": "tuple"
+      }
+    ],
+    "name": "PartialLaid",
     "type": "event"
   },
   {
@@ -1581,6 +1638,694 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "components": [
           {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Opening",
+        "name": "before",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "entryTime",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "first",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "values",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "logSiblings",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "uint64",
+            "name": "firstSequence",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint256[]",
+            "name": "words",
+            "type": "uint256[]"
+          },
+          {
+            "internalType": "bytes",
+            "name": "proof",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct ProvedBatch",
+        "name": "batch",
+        "type": "tuple"
+      }
+    ],
+    "name": "layProof",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IAnalytics",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "start",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "last",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "aggregate",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "ranges",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Opening",
+        "name": "before",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "DeviceId",
+                "name": "device",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "sequence",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "time",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "content",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct ReadingFields",
+            "name": "fields",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "publisher",
+                "type": "address"
+              },
+              {
+                "internalType": "uint64",
+                "name": "index",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "entryTime",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "count",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "first",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "last",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "values",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint256",
+                "name": "path",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "batchSiblings",
+                "type": "bytes32[]"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "logSiblings",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct ReadingPlace",
+            "name": "place",
+            "type": "tuple"
+          },
+          {
+            "internalType": "int256",
+            "name": "value",
+            "type": "int256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signer",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct OpenReading[]",
+        "name": "readings",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "layReadings",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IAnalytics",
+        "name": "analytics",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "DeviceId",
+            "name": "device",
+            "type": "address"
+          },
+          {
+            "internalType": "enum Origin",
+            "name": "origin",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint64",
+            "name": "count",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint128",
+            "name": "weight",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "spent",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "evidence",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "aggregate",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Leaf",
+        "name": "leaf",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
             "internalType": "uint256",
             "name": "path",
             "type": "uint256"
@@ -2161,10 +2906,23 @@ import type { NonPayableOverrides } from "../../common.js"
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "verifier",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x610140806040523461017c5760a081614eb580380380916100208285610193565b83398101031261017c5780516001600160a01b038116810361017c5760208201516001600160a01b038116929083810361017c576040820151906001600160a01b038216820361017c576060830151926001600160a01b038416840361017c576020608060049201519660405192838092637b10399960e01b82525afa908115610188575f91610142575b506001600160a01b031660805260a05260c05260e0526101005261012052604051614cea90816101cb823960805181818161160501526129d6015260a05181613bd3015260c05181505060e051815050610100518181816109200152818161101601528181611405015261312401526101205181818161058b015281816108de01528181610fd4015281816113ba01526130d70152f35b90506020813d602011610180575b8161015d60209383610193565b8101031261017c57516001600160a01b038116810361017c575f6100ab565b5f80fd5b3d9150610150565b6040513d5f823e3d90fd5b601f909101601f19168101906001600160401b038211908210176101b657604052565b634e487b7160e01b5f52604160045260245ffdfe6080806040526004361015610012575f80fd5b5f905f3560e01c90816307f11f1f14611b7a575080630858fea014611b29578063940fb27f146117c0578063976c7fc7146111db578063a7b2f22314611161578063cc36fc8b14610c20578063cd4fb02a146105ae578063d0e30db014610555578063e27fb282146101205763f163353a1461008c575f80fd5b3461011d5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d5760406060916004358152806020522073ffffffffffffffffffffffffffffffffffffffff600182549201541667ffffffffffffffff6040519273ffffffffffffffffffffffffffffffffffffffff8116845260a01c1660208301526040820152f35b80fd5b503461011d576103c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d57610159611de5565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc360112610551576103843573ffffffffffffffffffffffffffffffffffffffff81169182820361054d576103a43567ffffffffffffffff8111610549576101c8903690600401611e08565b91909273ffffffffffffffffffffffffffffffffffffffff821692604051947f98b0bd7d000000000000000000000000000000000000000000000000000000008652610216600487016120a2565b60208661036481885afa95861561053e578896610506575b506101843567ffffffffffffffff8116908181036104ef57506040517f7f1e4f78000000000000000000000000000000000000000000000000000000008152610279600482016120a2565b608081610364818a5afa80156104fb578a90610490575b6001915061029d81612956565b1480610486575b156104565750918567ffffffffffffffff6102c56102cd9482968585612c3d565b511694612960565b1680821180610437575b15610403575060207f1db76935f9335ac8963ba6319ea9353d355750e82828d98a154c635b17feda9c9160405161030d81611e9d565b81815282810167ffffffffffffffff421681526040820167ffffffffffffffff43168152868a526001855260408a20888b52855260408a20895f52855267ffffffffffffffff60405f209351167fffffffffffffffff00000000000000000000000000000000000000000000000077ffffffffffffffff000000000000000000000000000000006fffffffffffffffff00000000000000008654955160401b16935160801b1693161717179055604051908152a46203d0905a105a906103d1575080f35b7fee77384c0000000000000000000000000000000000000000000000000000000082526004526203d090602452604490fd5b8560649186867f166979da000000000000000000000000000000000000000000000000000000008452600452602452604452fd5b506101a43563ffffffff8116809103610452578211156102d7565b8680fd5b88604491887fa5258234000000000000000000000000000000000000000000000000000000008352600452602452fd5b50804211156102a4565b506080813d6080116104f3575b816104aa60809383611f3c565b810103126104ef57805160058110156104eb576104e56060836104d1602060019601611f7d565b506104de60408201611f7d565b5001611f7d565b50610290565b8a80fd5b8980fd5b3d915061049d565b6040513d8c823e3d90fd5b9095506020813d602011610536575b8161052260209383611f3c565b810103126105325751945f61022e565b8780fd5b3d9150610515565b6040513d8a823e3d90fd5b8480fd5b8380fd5b5080fd5b503461011d57807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d5760206040517f00000000000000000000000000000000000000000000000000000000000000008152f35b503461011d576104a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d576105e7611de5565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc360112610551576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c360112610551576104843567ffffffffffffffff8111610c1c578060040160407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc833603011261054d5761068983613595565b9161069b6106963661263b565b612dba565b9160246106a7846136c5565b9201906106b48282614a52565b926001841615915081610c10575b81610c00575b82359115610bd0579392919088945b838610610af657505050506106f59150602084015114835190612839565b6103c43560038110156105495761070b8161206b565b600183519103610acb575060e082019160208351920190610736825161072f6125f6565b9487612739565b9485875286602052604087209573ffffffffffffffffffffffffffffffffffffffff875416610aa0575073ffffffffffffffffffffffffffffffffffffffff16926040517f860aefcf000000000000000000000000000000000000000000000000000000008152606081600481885afa801561053e578890610a5f575b6107c8915067ffffffffffffffff4216613230565b86547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff33167fffffffff000000000000000000000000000000000000000000000000000000009091161760a082901b7bffffffffffffffff0000000000000000000000000000000000000000161787559573ffffffffffffffffffffffffffffffffffffffff8216610a16575b5050823b15610a0757856040517fda48d5a100000000000000000000000000000000000000000000000000000000815261089360048201602461233e565b81816103648183895af18015610a0b576109f2575b50506040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201527f000000000000000000000000000000000000000000000000000000000000000060448201526020816064818a73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af19283156109e75767ffffffffffffffff60609373ffffffffffffffffffffffffffffffffffffffff937fb0fb6c5a71bddcf0faf52a7885c2627cea41d3ee49284bcd89a9405f67b51058966109b8575b505196519761099f6125f6565b9251604051998a5260208a01521660408801521694a480f35b6109d99060203d6020116109e0575b6109d18183611f3c565b8101906128d1565b505f610992565b503d6109c7565b6040513d89823e3d90fd5b816109fc91611f3c565b610a0757855f6108a8565b8580fd5b6040513d84823e3d90fd5b600173ffffffffffffffffffffffffffffffffffffffff910191167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790555f80610855565b506060813d606011610a98575b81610a7960609383611f3c565b8101031261053257610a936020826104de6107c894611f7d565b6107b3565b3d9150610a6c565b7fcd03a462000000000000000000000000000000000000000000000000000000008852600452602487fd5b7ff31b51c1000000000000000000000000000000000000000000000000000000008552600452602484fd5b90919293610b0e86610b088487614a52565b90614add565b3590610b1a8386614a52565b6001890191828a11610ba35791610b3691610b57959493614add565b35600180878b821c1c16145f14610b9a5790610b5191614cb3565b90614a39565b9460028101809111610b6d5794939291906106d7565b60248a7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b610b5191614cb3565b60248e7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b60448985847f0fd05268000000000000000000000000000000000000000000000000000000008352600452602452fd5b905081358360011c1c15906106c8565b608084111591506106c2565b8280fd5b503461011d576104e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d57610c59611de5565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc360112610551577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c36016101408112610c1c576104c4359067ffffffffffffffff821680920361054d57610cd083613595565b9061012060405191610ce183611f03565b1261054957604051610cf281611f1f565b6103843573ffffffffffffffffffffffffffffffffffffffff811681036104525781526103a43573ffffffffffffffffffffffffffffffffffffffff811681036104525760208201526103c43573ffffffffffffffffffffffffffffffffffffffff811681036104525760408201526103e43573ffffffffffffffffffffffffffffffffffffffff81168103610452576060820152610404359067ffffffffffffffff821692838303610532578260808301526104243567ffffffffffffffff8116810361115d5760a08301526104443567ffffffffffffffff8116810361115d5760c083015261046435906fffffffffffffffffffffffffffffffff8216820361115d5782610e1e9260e0610e2c9501526104843561010082015281526104a43560208201526136c5565b602085015114845190612839565b5081519083101561112d575060e0810192610e4983855183612739565b9081865285602052604086209173ffffffffffffffffffffffffffffffffffffffff835416611102575073ffffffffffffffffffffffffffffffffffffffff16926040517f860aefcf000000000000000000000000000000000000000000000000000000008152606081600481885afa80156109e75787906110c1575b610edb915067ffffffffffffffff4216613230565b82547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff33167fffffffff000000000000000000000000000000000000000000000000000000009091161760a082901b7bffffffffffffffff00000000000000000000000000000000000000001617909255833b15610a0757856040517fda48d5a1000000000000000000000000000000000000000000000000000000008152610f8860048201602461233e565b818161036481838a5af18015610a0b576110ac575b5050604051917f23b872dd0000000000000000000000000000000000000000000000000000000083523360048401523060248401527f000000000000000000000000000000000000000000000000000000000000000060448401526020836064818a73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af19081156109e7577fd4f80d390c5935fee729b8d397d4944c260640dd0281718ee92c082450809cdc9460609467ffffffffffffffff9361108d575b50519651926040519384526020840152166040820152a380f35b6110a59060203d6020116109e0576109d18183611f3c565b505f611073565b816110b691611f3c565b610a0757855f610f9d565b506060813d6060116110fa575b816110db60609383611f3c565b81010312610452576110f56020826104de610edb94611f7d565b610ec6565b3d91506110ce565b7fcd03a462000000000000000000000000000000000000000000000000000000008752600452602486fd5b84836044927f9ea47712000000000000000000000000000000000000000000000000000000008352600452602452fd5b8880fd5b503461011d5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261011d57611199611de5565b6044359173ffffffffffffffffffffffffffffffffffffffff8316830361011d5760206111c98460243585612960565b67ffffffffffffffff60405191168152f35b50346115d0576103c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126115d057611214611de5565b906103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126115d057610384356112526103a4358285612739565b92835f525f60205260405f20916040519261126c84611e9d565b73ffffffffffffffffffffffffffffffffffffffff8154936112b88883600181891696878b5267ffffffffffffffff60208c019a60a01c168a520154169460408901958652151561286c565b1692604051927fce7a79640000000000000000000000000000000000000000000000000000000084526112ed600485016120a2565b6101008461036481885afa9384156115c5575f9461178f575b5060e08401511496879182159861177a575b5167ffffffffffffffff16971561174a57869750805f979697525f6020525f60016040822082815501557faee19da5e8edcf4b3a2f5c393a711d1d203d9f02b3f5984f2f5dcb2aff2f535c60206040515f8152a2611451575b505091516040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f000000000000000000000000000000000000000000000000000000000000000060248201529150602090508180604481015b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af18015610a0b57611435575080f35b61144d9060203d6020116109e0576109d18183611f3c565b5080f35b5173ffffffffffffffffffffffffffffffffffffffff168015159190826115d4575b5050156115215773ffffffffffffffffffffffffffffffffffffffff83511690803b15610c1c576114d783929183926040519485809481937f4aebbe480000000000000000000000000000000000000000000000000000000083526004830161289f565b03925af18015610a0b5761150c575b5050602073ffffffffffffffffffffffffffffffffffffffff6113eb925b928492611371565b8161151691611f3c565b61055157815f6114e6565b825173ffffffffffffffffffffffffffffffffffffffff169150803b156115d05761157f5f929183926040519485809481937f380558120000000000000000000000000000000000000000000000000000000083526004830161289f565b03925af180156115c5576115af575b50602073ffffffffffffffffffffffffffffffffffffffff6113eb92611504565b6115bc9192505f90611f3c565b5f90602061158e565b6040513d5f823e3d90fd5b5f80fd5b9150925067ffffffffffffffff60a0816080860151169401511673ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001690604051947f52b9fa7900000000000000000000000000000000000000000000000000000000865283600487015260e086602481865afa9586156115c557889667ffffffffffffffff915f91611714575b501610928361168b575b505050155f80611473565b90925060209194506024604051809681937ff96d0f9f00000000000000000000000000000000000000000000000000000000835260048301525afa80156115c55785935f916116df575b50105f8080611680565b9350506020833d60201161170c575b816116fb60209383611f3c565b810103126115d0578492515f6116d5565b3d91506116ee565b611736915060e03d60e011611743575b61172e8183611f3c565b8101906128f7565b509450505050505f611676565b503d611724565b87907f78f4361d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b805167ffffffffffffffff1642119850611318565b6117b29194506101003d81116117b9575b6117aa8183611f3c565b810190611f92565b925f611306565b503d6117a0565b346115d0576105607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126115d0576117f8611de5565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126115d0576103843567ffffffffffffffff81168091036115d0576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc5c3601126115d0576104a43567ffffffffffffffff81116115d057611885903690600401611e4e565b926104c43567ffffffffffffffff81116115d0576118a7903690600401611e4e565b92906104e43567ffffffffffffffff81116115d0576118ca903690600401611e4e565b94610524359267ffffffffffffffff84116115d057366023850112156115d057836004013567ffffffffffffffff81116115d0573660246101408302870101116115d057610544359767ffffffffffffffff89116115d05761194573ffffffffffffffffffffffffffffffffffffffff993690600401611e08565b9490936101008a610364604051809e81937fce7a7964000000000000000000000000000000000000000000000000000000008352611985600484016120a2565b165afa9a8b156115c5575f9b611b08575b506119a2368e8b6127b4565b6020815191012061048435149687611a40575b505050508751956103c4359a73ffffffffffffffffffffffffffffffffffffffff8c168c036115d057611a0760248c986119f9611a2a9f611a259c611a0c9b6127ea565b0192610504359236916127b4565b613252565b91906020860151149182611a2c575b5050835190612839565b612fb2565b005b67ffffffffffffffff161490508487611a1b565b9091929396506103e43560038110156115d057611a5c8161206b565b15938415611a73575b50505050928a8080806119b5565b611a9b939450611af79291611acb91604051958694602086019860408a5260608701916131a5565b917fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08584030160408601526131a5565b037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08101835282611f3c565b51902061046435148a808080611a65565b611b22919b506101003d81116117b9576117aa8183611f3c565b998d611996565b346115d05760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126115d0576020611b72611b65611de5565b6044359060243590612739565b604051908152f35b346115d0576104a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126115d057611bb2611de5565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126115d0576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c3601126115d0576104843567ffffffffffffffff81116115d057611c29903690600401611e08565b7fce7a79640000000000000000000000000000000000000000000000000000000084929452611c5a600483016120a2565b610100826103648173ffffffffffffffffffffffffffffffffffffffff87165afa9182156115c5575f92611dc0575b50611c9f90825194611c996125f6565b86612c3d565b6103e4359067ffffffffffffffff8216948583036115d057611a2a95611ce9935067ffffffffffffffff835116149182611da7575b82611cff575b50611ce36125f6565b916127ea565b6020611cf76106963661263b565b015191612fb2565b611d0a919250614307565b604051611d9860207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f82808601966040885280519182918260608a015201608088015e5f60808288010152011683015f60808086840301927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08401604088015201528084520182611f3c565b51902061044435149086611cda565b9150606082015160208151910120610464351491611cd4565b611c9f919250611dde906101003d81116117b9576117aa8183611f3c565b9190611c89565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036115d057565b9181601f840112156115d05782359167ffffffffffffffff83116115d0576020808501948460051b0101116115d057565b359067ffffffffffffffff821682036115d057565b9181601f840112156115d05782359167ffffffffffffffff83116115d057602083818601950101116115d057565b359073ffffffffffffffffffffffffffffffffffffffff821682036115d057565b6060810190811067ffffffffffffffff821117611eb957604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b610100810190811067ffffffffffffffff821117611eb957604052565b6040810190811067ffffffffffffffff821117611eb957604052565b610120810190811067ffffffffffffffff821117611eb957604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117611eb957604052565b519067ffffffffffffffff821682036115d057565b90816101009103126115d05760405190611fab82611ee6565b805182526020810151602083015260408101519073ffffffffffffffffffffffffffffffffffffffff821682036115d05760e0916040840152611ff060608201611f7d565b606084015261200160808201611f7d565b608084015261201260a08201611f7d565b60a084015261202360c08201611f7d565b60c0840152015160e082015290565b359060ff821682036115d057565b35908160070b82036115d057565b35906fffffffffffffffffffffffffffffffff821682036115d057565b6003111561207557565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b60243573ffffffffffffffffffffffffffffffffffffffff81168091036115d057815260443560208201526064356040820152608435606082015260a43560088110156115d057608082015260c43560ff81168091036115d05760a082015260e43560ff81168091036115d05760c0820152610104358060070b8091036115d05760e0820152610124358060070b8091036115d0576101008201526101443567ffffffffffffffff81168091036115d0576101208201526101643567ffffffffffffffff81168091036115d0576101408201526101843567ffffffffffffffff81168091036115d0576101608201526101a43563ffffffff81168091036115d0576101808201526101c4356101a08201526101e43567ffffffffffffffff81168091036115d0576101c08201526102043560ff81168091036115d0576101e08201526102243573ffffffffffffffffffffffffffffffffffffffff81168091036115d0576102008201526102443567ffffffffffffffff81168091036115d0576102208201526102643567ffffffffffffffff81168091036115d057610240820152610284356fffffffffffffffffffffffffffffffff81168091036115d0576102608201526102a4356fffffffffffffffffffffffffffffffff81168091036115d0576102808201526102c4356fffffffffffffffffffffffffffffffff81168091036115d0576102a08201526102e4356fffffffffffffffffffffffffffffffff81168091036115d0576102c08201526103043567ffffffffffffffff81168091036115d0576102e08201526103243567ffffffffffffffff81168091036115d0576103008201526103443560028110156115d057610320820152610364359060038210156115d0576103409061233a8361206b565b0152565b73ffffffffffffffffffffffffffffffffffffffff61235c82611e7c565b168252602081013560208301526040810135604083015260608101356060830152608081013560088110156115d057608083015260ff61239e60a08301612032565b1660a083015260ff6123b260c08301612032565b1660c08301526123c460e08201612040565b60070b60e08301526123d96101008201612040565b60070b61010083015267ffffffffffffffff6123f86101208301611e39565b1661012083015267ffffffffffffffff6124156101408301611e39565b1661014083015267ffffffffffffffff6124326101608301611e39565b1661016083015261018081013563ffffffff81168091036115d0576101808301526101a08101356101a083015267ffffffffffffffff6124756101c08301611e39565b166101c083015260ff61248b6101e08301612032565b166101e083015273ffffffffffffffffffffffffffffffffffffffff6124b46102008301611e7c565b1661020083015267ffffffffffffffff6124d16102208301611e39565b1661022083015267ffffffffffffffff6124ee6102408301611e39565b166102408301526fffffffffffffffffffffffffffffffff612513610260830161204e565b166102608301526fffffffffffffffffffffffffffffffff612538610280830161204e565b166102808301526fffffffffffffffffffffffffffffffff61255d6102a0830161204e565b166102a08301526fffffffffffffffffffffffffffffffff6125826102c0830161204e565b166102c083015267ffffffffffffffff61259f6102e08301611e39565b166102e083015267ffffffffffffffff6125bc6103008301611e39565b166103008301526103208101359060028210156115d0576103409161032084015201359060038210156115d0576103409061233a8361206b565b6103a43573ffffffffffffffffffffffffffffffffffffffff811681036115d05790565b3573ffffffffffffffffffffffffffffffffffffffff811681036115d05790565b7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c6101009101126115d0576040519061267382611ee6565b816103843573ffffffffffffffffffffffffffffffffffffffff811681036115d05781526103a43573ffffffffffffffffffffffffffffffffffffffff811681036115d05760208201526103c43560038110156115d05760408201526103e43567ffffffffffffffff811681036115d0576060820152610404356fffffffffffffffffffffffffffffffff811681036115d05760808201526104243567ffffffffffffffff811681036115d05760a08201526104443560c082015260e061046435910152565b916040519173ffffffffffffffffffffffffffffffffffffffff60208401941684526040830152606082015260608152612774608082611f3c565b51902090565b67ffffffffffffffff8111611eb957601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200190565b9291926127c08261277a565b916127ce6040519384611f3c565b8294818452818301116115d0578281602093845f960137010152565b156127f3575050565b73ffffffffffffffffffffffffffffffffffffffff92507f75790c5a000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b156128415750565b7fa74677df000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b156128745750565b7fd7c7afc3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91909161036073ffffffffffffffffffffffffffffffffffffffff6103808301946128cb84602461233e565b16910152565b908160209103126115d0575180151581036115d05790565b519060ff821682036115d057565b908160e09103126115d057805160058110156115d0579161291a602083016128e9565b91612927604082016128e9565b9161293460608301611f7d565b9161294160808201611f7d565b9160c061295060a08401611f7d565b92015190565b6005111561207557565b73ffffffffffffffffffffffffffffffffffffffff165f52600160205260405f20905f5260205260405f2073ffffffffffffffffffffffffffffffffffffffff82165f5260205260405f20549067ffffffffffffffff8216918215612b625773ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169073ffffffffffffffffffffffffffffffffffffffff604051937f52b9fa790000000000000000000000000000000000000000000000000000000085521680600485015260e084602481865afa9384156115c5575f905f95612b38575b50600190612a6081612956565b149384612b1b575b5083612a80575b5050505f14612a7b5790565b505f90565b6020919293506024604051809581937ff96d0f9f00000000000000000000000000000000000000000000000000000000835260048301525afa9182156115c5575f92612adf575b5060801c67ffffffffffffffff1610155f8080612a6f565b9091506020813d602011612b13575b81612afb60209383611f3c565b810103126115d057519067ffffffffffffffff612ac7565b3d9150612aee565b90935067ffffffffffffffff808360401c1691161115925f612a68565b60019550612b55915060e03d60e0116117435761172e8183611f3c565b50989350612a5392505050565b5050505f90565b3567ffffffffffffffff811681036115d05790565b6040519060a0820182811067ffffffffffffffff821117611eb95760405260606080835f81525f60208201525f604082015282808201520152565b9035907ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec1813603018212156115d0570190565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156115d0570180359067ffffffffffffffff82116115d0576020019181360383136115d057565b9390612c47612b7e565b50612c50612b7e565b92612c5b6084614aed565b926060850193845284905f5b87811015612d4d57600190612cf3612c848260051b870187612bb9565b8b612cdd89612c9560208501612b69565b928d60c086013594604051602081019087825260e0890135604082015260408152612cc1606082611f3c565b5190206080880135149182612d3a575b505080612cf9576127ea565b612ceb60408b519301612b69565b916084613d75565b01612c67565b50612d35612d0a60a0870187612bb9565b612d18610100880188612bec565b612d296101208a949394018a612bec565b9390928a886084613aca565b6127ea565b612d46925081906137f1565b5f8f612cd1565b509550955050505050565b60405190612d6582611f1f565b5f610100838281528260208201528260408201528260608201528260808201528260a08201528260c08201528260e08201520152565b60405190612da882611f03565b5f602083612db4612d58565b81520152565b612dc2612d9b565b50612dcb612d58565b5073ffffffffffffffffffffffffffffffffffffffff815116906020810173ffffffffffffffffffffffffffffffffffffffff81511660408301928351612e118161206b565b612e1a8161206b565b612faa575f915b60608201805167ffffffffffffffff1691608084019283516fffffffffffffffffffffffffffffffff169060e08601968751936040519b612e618d611f1f565b818d8281526020015260408d015260608c015260808b016001905260ff1660a08b015260c08a015260e0890152610100880152604051956020870195845173ffffffffffffffffffffffffffffffffffffffff1687525173ffffffffffffffffffffffffffffffffffffffff16604088015251612edd8161206b565b60608701525167ffffffffffffffff166080860152516fffffffffffffffffffffffffffffffff1660a085015260a081015167ffffffffffffffff1660c085015260c0015160e0840152516101008301526101008252612f3f61012083611f3c565b604051809160208201935f8552518091602184015e8101602181015f9052036021017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe081018252612f909082611f3c565b51902060405191612fa083611f03565b8252602082015290565b600191612e21565b73ffffffffffffffffffffffffffffffffffffffff90929192612fdc60e0850151935f9483612739565b805f525f602052612ff5818460405f205416151561286c565b805f525f6020525f60016040822082815501557faee19da5e8edcf4b3a2f5c393a711d1d203d9f02b3f5984f2f5dcb2aff2f535c602060405160018152a21691823b156115d0575f8093610364604051809681937fbba37e4a00000000000000000000000000000000000000000000000000000000835261307a60048401602461233e565b5af19283156115c55761310a9361317c575b5060409081015190517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f0000000000000000000000000000000000000000000000000000000000000000602482015291602090839081906044820190565b03818473ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af190811561317057506131555750565b61316d9060203d6020116109e0576109d18183611f3c565b50565b604051903d90823e3d90fd5b6131899192505f90611f3c565b5f9073ffffffffffffffffffffffffffffffffffffffff61308c565b601f82602094937fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe093818652868601375f8582860101520116010190565b67ffffffffffffffff60019116019067ffffffffffffffff821161320357565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b9067ffffffffffffffff8091169116019067ffffffffffffffff821161320357565b9094919392945f936101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc5c3601126115d05760405161329181611ee6565b6103a43573ffffffffffffffffffffffffffffffffffffffff811681036115d05781526103c43573ffffffffffffffffffffffffffffffffffffffff811681036115d05760208201526103e43560038110156115d05760408201526104043567ffffffffffffffff811681036115d0576060820152610424356fffffffffffffffffffffffffffffffff811681036115d0576080820152610444359067ffffffffffffffff821682036115d05761335e9160a08201526104643560c08201526104843560e0820152612dba565b9584881480159061358a575b61357c575f965b888810156135655761014088028201948536039561014087126115d0576101206040519761339e89611f03565b126115d057610120906040516133b381611f1f565b6133bc82611e7c565b81526133ca60208301611e7c565b60208201526133db60408301611e7c565b60408201526133ec60608301611e7c565b60608201526133fd60808301611e39565b608082015261340e60a08301611e39565b60a082015261341f60c08301611e39565b60c082015261343060e0830161204e565b60e0820152610100820135610100820152885201356020870152868910156135385761346b6134648a60051b860186612bec565b36916127b4565b9086519161010083015181516020830120036134f157600180888d1c16149283613517575b50821561350357906134a39160846143b9565b969096915b8297156134f157156134e057916134be926146b0565b9790975b97156134d15760010196613371565b5050505050505050505f905f90565b6134e9926146b0565b9790976134c2565b5050505050505050505050505f905f90565b61350e9160846143b9565b969096916134a8565b9967ffffffffffffffff6080613531939c01511690613230565b985f613490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b95989750505050505061357891506136c5565b9190565b50505050505050505f905f90565b5082881c151561336a565b9061010073ffffffffffffffffffffffffffffffffffffffff925f60e06040516135be81611ee6565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201520152610364604051809581937fce7a796400000000000000000000000000000000000000000000000000000000835261362260048401602461233e565b165afa9182156115c5575f926136a4575b5060208201511515828161368b575b67ffffffffffffffff60c0825192015116911561365d575050565b7fd8790379000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b60c081015167ffffffffffffffff164211159150613642565b6136be9192506101003d81116117b9576117aa8183611f3c565b905f613633565b6137cc90602081516040516101008382019273ffffffffffffffffffffffffffffffffffffffff815116845273ffffffffffffffffffffffffffffffffffffffff8582015116604084015273ffffffffffffffffffffffffffffffffffffffff604082015116606084015273ffffffffffffffffffffffffffffffffffffffff606082015116608084015267ffffffffffffffff60808201511660a084015267ffffffffffffffff60a08201511660c084015267ffffffffffffffff60c08201511660e08401526fffffffffffffffffffffffffffffffff60e08201511682840152015161012082015261012081526137c061014082611f3c565b51902091015190614a39565b90565b9067ffffffffffffffff8091169116039067ffffffffffffffff821161320357565b9167ffffffffffffffff821667ffffffffffffffff821690808210801561389e575b6138955767ffffffffffffffff936138569361384d936138489387895116155f1461385e5760208901525b60408801526137cf565b6131e3565b82845116613230565b169052600190565b8761386e8160408c0151166131e3565b16810361387c575b5061383e565b61388589614307565b60808a015260208901525f613876565b50505050505f90565b5067ffffffffffffffff85511615158015613813575067ffffffffffffffff604086015116811115613813565b6080809173ffffffffffffffffffffffffffffffffffffffff6138ed82611e7c565b16845267ffffffffffffffff61390560208301611e39565b16602085015267ffffffffffffffff61392060408301611e39565b166040850152606081013560608501520135910152565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156115d057016020813591019167ffffffffffffffff82116115d0578160051b360383136115d057565b90918281527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff83116115d05760209260051b809284830137010190565b6137cc9173ffffffffffffffffffffffffffffffffffffffff6139e983611e7c565b16815267ffffffffffffffff613a0160208401611e39565b16602082015267ffffffffffffffff613a1c60408401611e39565b16604082015267ffffffffffffffff613a3760608401611e39565b16606082015267ffffffffffffffff613a5260808401611e39565b16608082015267ffffffffffffffff613a6d60a08401611e39565b1660a082015260c082013560c082015260e082013560e0820152613abb613aaf613a9b610100850185613937565b61014061010086015261014085019161398a565b92610120810190613937565b9161012081850391015261398a565b9692969594909593919373ffffffffffffffffffffffffffffffffffffffff80613af38761261a565b169716809714801590613d4a575b613d3e576040850190613b1382612b69565b67ffffffffffffffff80613b2960c08501612b69565b16911610918215613d11575b508115613ce2575b50613cd75760209573ffffffffffffffffffffffffffffffffffffffff613b638961261a565b1603613c1f57505050613ba99150613bba60405194859384937f0129799100000000000000000000000000000000000000000000000000000000855260048501906138cb565b60c060a484015260c48301906139c7565b038173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa9081156115c5575f91613c06575090565b6137cc915060203d6020116109e0576109d18183611f3c565b91613ca7613c649592613bba94613c776040519a8b998a997f01b9a6cc000000000000000000000000000000000000000000000000000000008b5260048b01906138cb565b61010060a48a01526101048901906139c7565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8884030160c48901526131a5565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8584030160e48601526131a5565b505050505050505f90565b905067ffffffffffffffff80613d07610100613d0060408d01612b69565b9401612b69565b169116115f613b3d565b613d1c919250612b69565b67ffffffffffffffff80613d3260e08501612b69565b1691161015905f613b35565b50505050505050505f90565b50803560608601351415613b01565b3560ff811681036115d05790565b358060070b81036115d05790565b91929092613d8283614bb7565b84518181036142d957505060208301359260088410156115d0576005841461416a576006841461400f576080810190613dba82613d67565b60a0820193613dc885613d67565b60070b81808212911802189060070b81808213911802189360038614613fde5760078614613edc575060048514613e575750505081613e5157506001905b602083019182515f8282019283129112908015821691151617613203576002925214613e2f5750565b60400180519060018201915f6001841291129080158216911516176132035752565b90613e06565b613e8d91929395945060ff613e716040613e789301613d59565b1693613d67565b60070b613e8483613d67565b60070b90614c9b565b82810180911161320357602094613e84613ead613eb895613eb394614aa6565b93613d67565b614aa6565b60051b010180519060018201915f6001841291129080158216911516176132035752565b915067ffffffffffffffff939450613f01925060c0613efb9101612b69565b906137cf565b166020830180519060018201915f600184129112908015821691151617613203575260408301805190828201915f8484129112908015821691151617613203575260608301805190838201915f85841291129080158216911516176132035752613f6b8180614c5d565b90608084019081515f848201948512911290801582169115161761320357613f9592849252614c5d565b9060a083019081515f84820194851291129080158216911516176132035760c092613fc1925280614c5d565b910180515f83820193841291129080158216911516176132035752565b5050505080915061400d9260409160208201908151818082129118021890520190815181808213911802189052565b565b6140229194935060ff9250606001613d59565b1681519260208410158061415e575b8061412b575b156140ff575f9391935260205f209160016fffffffffffffffffffffffffffffffff8416179260801c7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff5f9360031b01905b85841061409857505050505050565b8481836001931660207f1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08260031c16870101907f800000000000000000000000000000000000000000000000000000000000000060ff835192161c17905201930192614089565b837f210dbb65000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff840184811161320357841615614037565b50612000841115614031565b509150505f5260205f2060c01c8151906020821015806142cc575b80614299575b1561426d5781029060011c67ffffffffffffffff8216177d0101020202020303030303030303000000000000000000000000000000006fffffffffffffffffffffffffffffffff821160071b67ffffffffffffffff83821c1160061b1763ffffffff83821c1160051b1761ffff83821c1160041b1760ff83821c1160031b17600f83821c1160021b1791821c1a176040039060401c8161422b8285614ccc565b5160f81c1061423957505050565b7fff0000000000000000000000000000000000000000000000000000000000000061426a9260f81b165f1a92614ccc565b53565b507f79312167000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82018281116132035782161561418b565b5062010000821115614185565b7f6401466d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b67ffffffffffffffff815116156143a4576137cc6010602083608082950151907fffffffffffffffff0000000000000000000000000000000000000000000000006040848301519201518160405198858a9651918291018888015e85019360c01b168584015260c01b16602882015203017ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0810184520182611f3c565b506040516143b3602082611f3c565b5f815290565b929190926143c681614bb7565b80855114908115916146a4575b50614691576020013560088110156115d057600581036145365750825181518114908161452a575b508351825191156144fc575050825160051c805b61441c5750505b60019190565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b6020818701019060208251918601015190818118907f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f83167f808080808080808080808080808080808080808080808080808080808080808082170382191690831916177f01010101010101010101010101010101010101010101010101010101010101017f808080808080808080808080808080808080808080808080808080808080808082169160071c168103171618905261440f565b7fa05f778d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b601f915016155f6143fb565b600681036145e5575082518151811490816145d9575b508351825191156145ab575050825160051c805b61456c5750505b614416565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b60208187010190602082519186010151179052614560565b7fb37264d0000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b601f915016155f61454c565b600303614620578060406020614567930151910151908460409160208201908151818082129118021890520190815181808213911802189052565b5f90835160051c805b6146475750505f1315614567576040515f92506143b3602082611f3c565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b602081880101946020865192860101519182810180809418911816179452614629565b50506040515f92506143b3602082611f3c565b9050825114155f6143d3565b9290916146bb612d9b565b9284519181519080519060200120926146d2612d58565b50805173ffffffffffffffffffffffffffffffffffffffff1690602081015173ffffffffffffffffffffffffffffffffffffffff1692604081015173ffffffffffffffffffffffffffffffffffffffff16606082015173ffffffffffffffffffffffffffffffffffffffff16946080840197885167ffffffffffffffff16966080850197885167ffffffffffffffff160167ffffffffffffffff169760a0870190815167ffffffffffffffff1660a088015167ffffffffffffffff160167ffffffffffffffff169060c0890194855167ffffffffffffffff1660c08a015167ffffffffffffffff160167ffffffffffffffff169460e08b019889516fffffffffffffffffffffffffffffffff1660e08c01516fffffffffffffffffffffffffffffffff16016fffffffffffffffffffffffffffffffff1698604051809e61481882611f1f565b81526020015260408d015260608c015260808b019b8c5260a08b0192835260c08b0194855260e08b019687526101008b01525167ffffffffffffffff16998a15159a8b614a23575b508a6149b5575b916148ad99979593916148b99d8c9a9896946148b39d9b614999575b50508961497d575b505087614961575b50508561493d575b5050836148c0575b50508752966136c5565b916136c5565b90614cb3565b6020830152565b9091925073ffffffffffffffffffffffffffffffffffffffff606081604085015116930151169073ffffffffffffffffffffffffffffffffffffffff602081835116920151169080841093841561491e575b50505050905f806148a3565b1492509082614933575b50505f808080614912565b1090505f80614928565b5190516fffffffffffffffffffffffffffffffff9182169116111593505f8061489b565b51905167ffffffffffffffff9182169116111595505f80614893565b51905167ffffffffffffffff9182169116111597505f8061488b565b51905167ffffffffffffffff9182169116111599505f80614883565b979593919950979593918b51997fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff67ffffffffffffffff8c16019967ffffffffffffffff8b11613203579a90991667ffffffffffffffff161599969895979496939592949193909291614867565b8d5167ffffffffffffffff1610159a505f614860565b6041916040519160028353600183015260218201522090565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156115d0570180359067ffffffffffffffff82116115d057602001918160051b360383136115d057565b8115614ab0570490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b91908110156135385760051b0190565b602081013560088110156115d057600314614b5857614b0b90614bb7565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0614b4e614b388361277a565b92614b466040519485611f3c565b80845261277a565b0136602083013790565b506040517f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff60208201527f80000000000000000000000000000000000000000000000000000000000000006040820152604081526137cc606082611f3c565b60208101359060088210156115d05760058214614c465760068214614c2c5760048214614c14575060078114614c0e5760028114908115614c03575b5015614bfe57604090565b602090565b60039150145f614bf3565b5060c090565b611fe091506040614c259101613d59565b60051b1690565b60019150614c3e604060ff9201613d59565b161b60031c90565b60019150614c58604060ff9201613d59565b161b90565b81810292915f82127f800000000000000000000000000000000000000000000000000000000000000082141661320357818405149015171561320357565b81810392915f13801582851316918412161761320357565b6041916040519160018353600183015260218201522090565b90815181101561353857016020019056fea164736f6c6343000825000a";
+  const _bytecode = "0x61016080604052346101ae5760c081615f2e803803809161002082856101c5565b8339810103126101ae578051906001600160a01b03821682036101ae5760208101516001600160a01b03811692908381036101ae5760408301516001600160a01b03811681036101ae576060840151916001600160a01b03831683036101ae576080850151946001600160a01b03861686036101ae57602060a060049201519760405192838092637b10399960e01b82525afa9081156101ba575f91610174575b506001600160a01b031660805260a05260c05260e052610100526101405261012052604051615d3190816101fd82396080518181816118040152612ece015260a051818181611ed501526149e4015260c05181505060e05181505061010051818181610b230152818161121501528181611604015261363301526101205181818161078e01528181610ae1015281816111d3015281816115b901526135e6015261014051818181611eb30152611f820152f35b90506020813d6020116101b2575b8161018f602093836101c5565b810103126101ae57516001600160a01b03811681036101ae575f6100c1565b5f80fd5b3d9150610182565b6040513d5f823e3d90fd5b601f909101601f19168101906001600160401b038211908210176101e857604052565b634e487b7160e01b5f52604160045260245ffdfe6080806040526004361015610012575f80fd5b5f905f3560e01c90816307f11f1f14611ff7575080630858fea014611fa65780632b7ac3f314611f3857806359616a8714611d18578063940fb27f146119af578063976c7fc7146113da578063a7b2f22314611360578063cc36fc8b14610e1f578063cd4fb02a146107b1578063d0e30db014610758578063e27fb28214610313578063f163353a146102815763f99c1f6d146100ad575f80fd5b3461027e576104c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e576100e561222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc36011261027c576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c36011261027c576104843567ffffffffffffffff81116102785760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8236030112610278576104a43567ffffffffffffffff81116102745761019b903690600401612251565b91604051937fce7a79640000000000000000000000000000000000000000000000000000000085526101cf60048601612507565b610100856103648173ffffffffffffffffffffffffffffffffffffffff85165afa9182156102695761022d958793610230575b50610214610228916004018484613760565b9590948451610221612a5b565b9088613124565b613f3d565b80f35b61022891935061025a610214916101003d8111610262575b61025281836123a1565b8101906123f7565b939150610202565b503d610248565b6040513d88823e3d90fd5b8380fd5b8280fd5b505b80fd5b503461027e5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e5760406060916004358152806020522073ffffffffffffffffffffffffffffffffffffffff600182549201541667ffffffffffffffff6040519273ffffffffffffffffffffffffffffffffffffffff8116845260a01c1660208301526040820152f35b503461027e576103c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e5761034c61222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc36011261027c57610384359073ffffffffffffffffffffffffffffffffffffffff821691828103610274576103a43567ffffffffffffffff8111610754576103bc903690600401612251565b92909173ffffffffffffffffffffffffffffffffffffffff821692604051947f98b0bd7d00000000000000000000000000000000000000000000000000000000865261040a60048701612507565b60208661036481885afa958615610749578896610711575b506101843567ffffffffffffffff8116908181036106fa57506040517f7f1e4f7800000000000000000000000000000000000000000000000000000000815261046d60048201612507565b608081610364818a5afa8015610706578a9061069b575b6001915061049181612e4e565b1480610691575b156106615750918567ffffffffffffffff6104d8936104d082966104ba613076565b926104c36144fa565b6060850152868685613124565b511694612e58565b1680821180610642575b1561060e575060207f1db76935f9335ac8963ba6319ea9353d355750e82828d98a154c635b17feda9c91604051610518816122e6565b81815282810167ffffffffffffffff421681526040820167ffffffffffffffff43168152868a526002855260408a20888b52855260408a20895f52855267ffffffffffffffff60405f209351167fffffffffffffffff00000000000000000000000000000000000000000000000077ffffffffffffffff000000000000000000000000000000006fffffffffffffffff00000000000000008654955160401b16935160801b1693161717179055604051908152a46203d0905a105a906105dc575080f35b7fee77384c0000000000000000000000000000000000000000000000000000000082526004526203d090602452604490fd5b8560649186867f166979da000000000000000000000000000000000000000000000000000000008452600452602452604452fd5b506101a43563ffffffff811680910361065d578211156104e2565b8680fd5b88604491887fa5258234000000000000000000000000000000000000000000000000000000008352600452602452fd5b5080421115610498565b506080813d6080116106fe575b816106b5608093836123a1565b810103126106fa57805160058110156106f6576106f06060836106dc6020600196016123e2565b506106e9604082016123e2565b50016123e2565b50610484565b8a80fd5b8980fd5b3d91506106a8565b6040513d8c823e3d90fd5b9095506020813d602011610741575b8161072d602093836123a1565b8101031261073d5751945f610422565b8780fd5b3d9150610720565b6040513d8a823e3d90fd5b8480fd5b503461027e57807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e5760206040517f00000000000000000000000000000000000000000000000000000000000000008152f35b503461027e576104a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e576107ea61222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc36011261027c576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c36011261027c576104843567ffffffffffffffff8111610278578060040160407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc83360301126102745761088c836142c3565b9161089e61089936612aef565b6132c9565b9160246108aa846143f3565b9201906108b78282613a2a565b926001841615915081610e13575b81610e03575b82359115610dd3579392919088945b838610610cf957505050506108f89150602084015114835190612d31565b6103c43560038110156107545761090e816124d0565b600183519103610cce575060e0820191602083519201906109398251610932612a5b565b9487612c80565b9485875286602052604087209573ffffffffffffffffffffffffffffffffffffffff875416610ca3575073ffffffffffffffffffffffffffffffffffffffff16926040517f860aefcf000000000000000000000000000000000000000000000000000000008152606081600481885afa8015610749578890610c62575b6109cb915067ffffffffffffffff4216613adb565b86547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff33167fffffffff000000000000000000000000000000000000000000000000000000009091161760a082901b7bffffffffffffffff0000000000000000000000000000000000000000161787559573ffffffffffffffffffffffffffffffffffffffff8216610c19575b5050823b15610c0a57856040517fda48d5a1000000000000000000000000000000000000000000000000000000008152610a966004820160246127a3565b81816103648183895af18015610c0e57610bf5575b50506040517f23b872dd0000000000000000000000000000000000000000000000000000000081523360048201523060248201527f000000000000000000000000000000000000000000000000000000000000000060448201526020816064818a73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af1928315610bea5767ffffffffffffffff60609373ffffffffffffffffffffffffffffffffffffffff937fb0fb6c5a71bddcf0faf52a7885c2627cea41d3ee49284bcd89a9405f67b5105896610bbb575b5051965197610ba2612a5b565b9251604051998a5260208a01521660408801521694a480f35b610bdc9060203d602011610be3575b610bd481836123a1565b810190612dc9565b505f610b95565b503d610bca565b6040513d89823e3d90fd5b81610bff916123a1565b610c0a57855f610aab565b8580fd5b6040513d84823e3d90fd5b600173ffffffffffffffffffffffffffffffffffffffff910191167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790555f80610a58565b506060813d606011610c9b575b81610c7c606093836123a1565b8101031261073d57610c966020826106e96109cb946123e2565b6109b6565b3d9150610c6f565b7fcd03a462000000000000000000000000000000000000000000000000000000008852600452602487fd5b7ff31b51c1000000000000000000000000000000000000000000000000000000008552600452602484fd5b90919293610d1186610d0b8487613a2a565b906151b3565b3590610d1d8386613a2a565b6001890191828a11610da65791610d3991610d5a9594936151b3565b35600180878b821c1c16145f14610d9d5790610d5491615cfa565b90615bae565b9460028101809111610d705794939291906108da565b60248a7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b610d5491615cfa565b60248e7f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b60448985847f0fd05268000000000000000000000000000000000000000000000000000000008352600452602452fd5b905081358360011c1c15906108cb565b608084111591506108c5565b503461027e576104e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e57610e5861222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc36011261027c577ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c36016101408112610278576104c4359067ffffffffffffffff821680920361027457610ecf836142c3565b9061012060405191610ee08361234c565b1261075457604051610ef181612368565b6103843573ffffffffffffffffffffffffffffffffffffffff8116810361065d5781526103a43573ffffffffffffffffffffffffffffffffffffffff8116810361065d5760208201526103c43573ffffffffffffffffffffffffffffffffffffffff8116810361065d5760408201526103e43573ffffffffffffffffffffffffffffffffffffffff8116810361065d576060820152610404359067ffffffffffffffff82169283830361073d578260808301526104243567ffffffffffffffff8116810361135c5760a08301526104443567ffffffffffffffff8116810361135c5760c083015261046435906fffffffffffffffffffffffffffffffff8216820361135c578261101d9260e061102b9501526104843561010082015281526104a43560208201526143f3565b602085015114845190612d31565b5081519083101561132c575060e081019261104883855183612c80565b9081865285602052604086209173ffffffffffffffffffffffffffffffffffffffff835416611301575073ffffffffffffffffffffffffffffffffffffffff16926040517f860aefcf000000000000000000000000000000000000000000000000000000008152606081600481885afa8015610bea5787906112c0575b6110da915067ffffffffffffffff4216613adb565b82547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff33167fffffffff000000000000000000000000000000000000000000000000000000009091161760a082901b7bffffffffffffffff00000000000000000000000000000000000000001617909255833b15610c0a57856040517fda48d5a10000000000000000000000000000000000000000000000000000000081526111876004820160246127a3565b818161036481838a5af18015610c0e576112ab575b5050604051917f23b872dd0000000000000000000000000000000000000000000000000000000083523360048401523060248401527f000000000000000000000000000000000000000000000000000000000000000060448401526020836064818a73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af1908115610bea577fd4f80d390c5935fee729b8d397d4944c260640dd0281718ee92c082450809cdc9460609467ffffffffffffffff9361128c575b50519651926040519384526020840152166040820152a380f35b6112a49060203d602011610be357610bd481836123a1565b505f611272565b816112b5916123a1565b610c0a57855f61119c565b506060813d6060116112f9575b816112da606093836123a1565b8101031261065d576112f46020826106e96110da946123e2565b6110c5565b3d91506112cd565b7fcd03a462000000000000000000000000000000000000000000000000000000008752600452602486fd5b84836044927f9ea47712000000000000000000000000000000000000000000000000000000008352600452602452fd5b8880fd5b503461027e5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261027e5761139861222e565b6044359173ffffffffffffffffffffffffffffffffffffffff8316830361027e5760206113c88460243585612e58565b67ffffffffffffffff60405191168152f35b50346117cf576103c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf5761141361222e565b906103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126117cf57610384356114516103a4358285612c80565b92835f525f60205260405f20916040519261146b846122e6565b73ffffffffffffffffffffffffffffffffffffffff8154936114b78883600181891696878b5267ffffffffffffffff60208c019a60a01c168a5201541694604089019586521515612d64565b1692604051927fce7a79640000000000000000000000000000000000000000000000000000000084526114ec60048501612507565b6101008461036481885afa9384156117c4575f9461198e575b5060e084015114968791821598611979575b5167ffffffffffffffff16971561194957869750805f979697525f6020525f60016040822082815501557faee19da5e8edcf4b3a2f5c393a711d1d203d9f02b3f5984f2f5dcb2aff2f535c60206040515f8152a2611650575b505091516040517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f000000000000000000000000000000000000000000000000000000000000000060248201529150602090508180604481015b03818573ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af18015610c0e57611634575080f35b61164c9060203d602011610be357610bd481836123a1565b5080f35b5173ffffffffffffffffffffffffffffffffffffffff168015159190826117d3575b5050156117205773ffffffffffffffffffffffffffffffffffffffff83511690803b15610278576116d683929183926040519485809481937f4aebbe4800000000000000000000000000000000000000000000000000000000835260048301612d97565b03925af18015610c0e5761170b575b5050602073ffffffffffffffffffffffffffffffffffffffff6115ea925b928492611570565b81611715916123a1565b61027c57815f6116e5565b825173ffffffffffffffffffffffffffffffffffffffff169150803b156117cf5761177e5f929183926040519485809481937f3805581200000000000000000000000000000000000000000000000000000000835260048301612d97565b03925af180156117c4576117ae575b50602073ffffffffffffffffffffffffffffffffffffffff6115ea92611703565b6117bb9192505f906123a1565b5f90602061178d565b6040513d5f823e3d90fd5b5f80fd5b9150925067ffffffffffffffff60a0816080860151169401511673ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001690604051947f52b9fa7900000000000000000000000000000000000000000000000000000000865283600487015260e086602481865afa9586156117c457889667ffffffffffffffff915f91611913575b501610928361188a575b505050155f80611672565b90925060209194506024604051809681937ff96d0f9f00000000000000000000000000000000000000000000000000000000835260048301525afa80156117c45785935f916118de575b50105f808061187f565b9350506020833d60201161190b575b816118fa602093836123a1565b810103126117cf578492515f6118d4565b3d91506118ed565b611935915060e03d60e011611942575b61192d81836123a1565b810190612def565b509450505050505f611875565b503d611923565b87907f78f4361d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b805167ffffffffffffffff1642119850611517565b6119a89194506101003d81116102625761025281836123a1565b925f611505565b346117cf576105607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf576119e761222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126117cf576103843567ffffffffffffffff81168091036117cf576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc5c3601126117cf576104a43567ffffffffffffffff81116117cf57611a74903690600401612297565b926104c43567ffffffffffffffff81116117cf57611a96903690600401612297565b92906104e43567ffffffffffffffff81116117cf57611ab9903690600401612297565b94610524359267ffffffffffffffff84116117cf57366023850112156117cf57836004013567ffffffffffffffff81116117cf573660246101408302870101116117cf57610544359767ffffffffffffffff89116117cf57611b3473ffffffffffffffffffffffffffffffffffffffff993690600401612251565b9490936101008a610364604051809e81937fce7a7964000000000000000000000000000000000000000000000000000000008352611b7460048401612507565b165afa9a8b156117c4575f9b611cf7575b50611b91368e8b612cfb565b6020815191012061048435149687611c2f575b505050508751956103c4359a73ffffffffffffffffffffffffffffffffffffffff8c168c036117cf57611bf660248c98611be8611c199f611c149c611bfb9b612aa0565b019261050435923691612cfb565b614075565b91906020860151149182611c1b575b5050835190612d31565b6134c1565b005b67ffffffffffffffff161490508487611c0a565b9091929396506103e43560038110156117cf57611c4b816124d0565b15938415611c62575b50505050928a808080611ba4565b611c8a939450611ce69291611cba91604051958694602086019860408a526060870191613704565b917fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0858403016040860152613704565b037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe081018352826123a1565b51902061046435148a808080611c54565b611d11919b506101003d81116102625761025281836123a1565b998d611b85565b346117cf576104c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf57611d5061222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126117cf576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c3601126117cf57610484359067ffffffffffffffff82116117cf5760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc83360301126117cf576104a43567ffffffffffffffff81116117cf576101607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc82360301126117cf57604051917fce7a7964000000000000000000000000000000000000000000000000000000008352611e5960048401612507565b610100836103648173ffffffffffffffffffffffffffffffffffffffff85165afa9081156117c457611c1994611eff945f93611f0f575b50611ea2610228916004018484613760565b959094611ead612a5b565b908551917f0000000000000000000000000000000000000000000000000000000000000000927f000000000000000000000000000000000000000000000000000000000000000092600401918a613afd565b8351611f09612a5b565b91612aa0565b610228919350611f30611ea2916101003d81116102625761025281836123a1565b939150611e90565b346117cf575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346117cf5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf576020611fef611fe261222e565b6044359060243590612c80565b604051908152f35b346117cf576104a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126117cf5761202f61222e565b6103607fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126117cf576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c3601126117cf576104843567ffffffffffffffff81116117cf576120a6903690600401612251565b92907fce7a79640000000000000000000000000000000000000000000000000000000082526120d760048301612507565b610100826103648173ffffffffffffffffffffffffffffffffffffffff87165afa9182156117c4575f9261220d575b5061212d612112613076565b9461211b6144fa565b92606087019384528451610221612a5b565b6103e4359067ffffffffffffffff8216948583036117cf57611c1995612174935067ffffffffffffffff8251161491826121f7575b508161218a575b508251611f09612a5b565b602061218261089936612aef565b0151916134c1565b6121949150615101565b6040516121e960206121b181840194604086526060850190613224565b5f848203917fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0830160408701525280845201826123a1565b519020610444351485612169565b5180516020909101206104643514915086612162565b6122279192506101003d81116102625761025281836123a1565b9084612106565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036117cf57565b9181601f840112156117cf5782359167ffffffffffffffff83116117cf576020808501948460051b0101116117cf57565b359067ffffffffffffffff821682036117cf57565b9181601f840112156117cf5782359167ffffffffffffffff83116117cf57602083818601950101116117cf57565b359073ffffffffffffffffffffffffffffffffffffffff821682036117cf57565b6060810190811067ffffffffffffffff82111761230257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b610100810190811067ffffffffffffffff82111761230257604052565b6040810190811067ffffffffffffffff82111761230257604052565b610120810190811067ffffffffffffffff82111761230257604052565b60a0810190811067ffffffffffffffff82111761230257604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761230257604052565b519067ffffffffffffffff821682036117cf57565b90816101009103126117cf57604051906124108261232f565b805182526020810151602083015260408101519073ffffffffffffffffffffffffffffffffffffffff821682036117cf5760e0916040840152612455606082016123e2565b6060840152612466608082016123e2565b608084015261247760a082016123e2565b60a084015261248860c082016123e2565b60c0840152015160e082015290565b359060ff821682036117cf57565b35908160070b82036117cf57565b35906fffffffffffffffffffffffffffffffff821682036117cf57565b600311156124da57565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b60243573ffffffffffffffffffffffffffffffffffffffff81168091036117cf57815260443560208201526064356040820152608435606082015260a43560088110156117cf57608082015260c43560ff81168091036117cf5760a082015260e43560ff81168091036117cf5760c0820152610104358060070b8091036117cf5760e0820152610124358060070b8091036117cf576101008201526101443567ffffffffffffffff81168091036117cf576101208201526101643567ffffffffffffffff81168091036117cf576101408201526101843567ffffffffffffffff81168091036117cf576101608201526101a43563ffffffff81168091036117cf576101808201526101c4356101a08201526101e43567ffffffffffffffff81168091036117cf576101c08201526102043560ff81168091036117cf576101e08201526102243573ffffffffffffffffffffffffffffffffffffffff81168091036117cf576102008201526102443567ffffffffffffffff81168091036117cf576102208201526102643567ffffffffffffffff81168091036117cf57610240820152610284356fffffffffffffffffffffffffffffffff81168091036117cf576102608201526102a4356fffffffffffffffffffffffffffffffff81168091036117cf576102808201526102c4356fffffffffffffffffffffffffffffffff81168091036117cf576102a08201526102e4356fffffffffffffffffffffffffffffffff81168091036117cf576102c08201526103043567ffffffffffffffff81168091036117cf576102e08201526103243567ffffffffffffffff81168091036117cf576103008201526103443560028110156117cf57610320820152610364359060038210156117cf576103409061279f836124d0565b0152565b73ffffffffffffffffffffffffffffffffffffffff6127c1826122c5565b168252602081013560208301526040810135604083015260608101356060830152608081013560088110156117cf57608083015260ff61280360a08301612497565b1660a083015260ff61281760c08301612497565b1660c083015261282960e082016124a5565b60070b60e083015261283e61010082016124a5565b60070b61010083015267ffffffffffffffff61285d6101208301612282565b1661012083015267ffffffffffffffff61287a6101408301612282565b1661014083015267ffffffffffffffff6128976101608301612282565b1661016083015261018081013563ffffffff81168091036117cf576101808301526101a08101356101a083015267ffffffffffffffff6128da6101c08301612282565b166101c083015260ff6128f06101e08301612497565b166101e083015273ffffffffffffffffffffffffffffffffffffffff61291961020083016122c5565b1661020083015267ffffffffffffffff6129366102208301612282565b1661022083015267ffffffffffffffff6129536102408301612282565b166102408301526fffffffffffffffffffffffffffffffff61297861026083016124b3565b166102608301526fffffffffffffffffffffffffffffffff61299d61028083016124b3565b166102808301526fffffffffffffffffffffffffffffffff6129c26102a083016124b3565b166102a08301526fffffffffffffffffffffffffffffffff6129e76102c083016124b3565b166102c083015267ffffffffffffffff612a046102e08301612282565b166102e083015267ffffffffffffffff612a216103008301612282565b166103008301526103208101359060028210156117cf576103409161032084015201359060038210156117cf576103409061279f836124d0565b6103a43573ffffffffffffffffffffffffffffffffffffffff811681036117cf5790565b3573ffffffffffffffffffffffffffffffffffffffff811681036117cf5790565b15612aa9575050565b73ffffffffffffffffffffffffffffffffffffffff92507f75790c5a000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc7c6101009101126117cf5760405190612b278261232f565b816103843573ffffffffffffffffffffffffffffffffffffffff811681036117cf5781526103a43573ffffffffffffffffffffffffffffffffffffffff811681036117cf5760208201526103c43560038110156117cf5760408201526103e43567ffffffffffffffff811681036117cf576060820152610404356fffffffffffffffffffffffffffffffff811681036117cf5760808201526104243567ffffffffffffffff811681036117cf5760a08201526104443560c082015260e061046435910152565b9190826101009103126117cf57604051612c068161232f565b8092612c11816122c5565b8252612c1f602082016122c5565b6020830152604081013560038110156117cf5760e09182916040850152612c4860608201612282565b6060850152612c59608082016124b3565b6080850152612c6a60a08201612282565b60a085015260c081013560c08501520135910152565b916040519173ffffffffffffffffffffffffffffffffffffffff60208401941684526040830152606082015260608152612cbb6080826123a1565b51902090565b67ffffffffffffffff811161230257601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200190565b929192612d0782612cc1565b91612d1560405193846123a1565b8294818452818301116117cf578281602093845f960137010152565b15612d395750565b7fa74677df000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b15612d6c5750565b7fd7c7afc3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91909161036073ffffffffffffffffffffffffffffffffffffffff610380830194612dc38460246127a3565b16910152565b908160209103126117cf575180151581036117cf5790565b519060ff821682036117cf57565b908160e09103126117cf57805160058110156117cf5791612e1260208301612de1565b91612e1f60408201612de1565b91612e2c606083016123e2565b91612e39608082016123e2565b9160c0612e4860a084016123e2565b92015190565b600511156124da57565b73ffffffffffffffffffffffffffffffffffffffff165f52600260205260405f20905f5260205260405f2073ffffffffffffffffffffffffffffffffffffffff82165f5260205260405f20549067ffffffffffffffff821691821561305a5773ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000169073ffffffffffffffffffffffffffffffffffffffff604051937f52b9fa790000000000000000000000000000000000000000000000000000000085521680600485015260e084602481865afa9384156117c4575f905f95613030575b50600190612f5881612e4e565b149384613013575b5083612f78575b5050505f14612f735790565b505f90565b6020919293506024604051809581937ff96d0f9f00000000000000000000000000000000000000000000000000000000835260048301525afa9182156117c4575f92612fd7575b5060801c67ffffffffffffffff1610155f8080612f67565b9091506020813d60201161300b575b81612ff3602093836123a1565b810103126117cf57519067ffffffffffffffff612fbf565b3d9150612fe6565b90935067ffffffffffffffff808360401c1691161115925f612f60565b6001955061304d915060e03d60e0116119425761192d81836123a1565b50989350612f4b92505050565b5050505f90565b3567ffffffffffffffff811681036117cf5790565b6040519061308382612385565b60606080835f81525f60208201525f604082015282808201520152565b9035907ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec1813603018212156117cf570190565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156117cf570180359067ffffffffffffffff82116117cf576020019181360383136117cf57565b909490926060840192915f5b8681101561321a576001906131bb61314d8260051b8601866130a0565b61315960208201613061565b60c082013590604051602081019083825260e08501356040820152604081526131836060826123a1565b5190206080840135149081613208575b50888d826131c1575b6131a592612aa0565b6131b360408a519301613061565b916084614b6f565b01613130565b6131a592506132016131d660a08701876130a0565b6131e46101008801886130d3565b6131f56101208a949394018a6130d3565b9390928a8860846148db565b925061319c565b6132149150808c61463f565b5f613193565b5095505050505050565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b6040519061327482612368565b5f610100838281528260208201528260408201528260608201528260808201528260a08201528260c08201528260e08201520152565b604051906132b78261234c565b5f6020836132c3613267565b81520152565b6132d16132aa565b506132da613267565b5073ffffffffffffffffffffffffffffffffffffffff815116906020810173ffffffffffffffffffffffffffffffffffffffff81511660408301928351613320816124d0565b613329816124d0565b6134b9575f915b60608201805167ffffffffffffffff1691608084019283516fffffffffffffffffffffffffffffffff169060e08601968751936040519b6133708d612368565b818d8281526020015260408d015260608c015260808b016001905260ff1660a08b015260c08a015260e0890152610100880152604051956020870195845173ffffffffffffffffffffffffffffffffffffffff1687525173ffffffffffffffffffffffffffffffffffffffff166040880152516133ec816124d0565b60608701525167ffffffffffffffff166080860152516fffffffffffffffffffffffffffffffff1660a085015260a081015167ffffffffffffffff1660c085015260c0015160e084015251610100830152610100825261344e610120836123a1565b604051809160208201935f8552518091602184015e8101602181015f9052036021017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08101825261349f90826123a1565b519020604051916134af8361234c565b8252602082015290565b600191613330565b73ffffffffffffffffffffffffffffffffffffffff909291926134eb60e0850151935f9483612c80565b805f525f602052613504818460405f2054161515612d64565b805f525f6020525f60016040822082815501557faee19da5e8edcf4b3a2f5c393a711d1d203d9f02b3f5984f2f5dcb2aff2f535c602060405160018152a21691823b156117cf575f8093610364604051809681937fbba37e4a0000000000000000000000000000000000000000000000000000000083526135896004840160246127a3565b5af19283156117c4576136199361368b575b5060409081015190517fa9059cbb00000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff90911660048201527f0000000000000000000000000000000000000000000000000000000000000000602482015291602090839081906044820190565b03818473ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165af190811561367f57506136645750565b61367c9060203d602011610be357610bd481836123a1565b50565b604051903d90823e3d90fd5b6136989192505f906123a1565b5f9073ffffffffffffffffffffffffffffffffffffffff61359b565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156117cf57016020813591019167ffffffffffffffff82116117cf5781360383136117cf57565b601f82602094937fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe093818652868601375f8582860101520116010190565b9080601f830112156117cf5781602061375d93359101612cfb565b90565b61378e9093929361376f613076565b5060e0830151602061378661089936610384612bed565b015191612c80565b92835f525f6020526137bc8473ffffffffffffffffffffffffffffffffffffffff60405f2054161515612d64565b67ffffffffffffffff6137ce82613061565b161561397e57835f52600160205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260405f20546040519060208201906020825267ffffffffffffffff61382085612282565b166040840152602084019467ffffffffffffffff61383d87612282565b166060850152604085019167ffffffffffffffff61385a84612282565b166080860152606086019361388261387286896136b4565b60a0808a015260e0890191613704565b956138c981611cba60808b01996138998b8d6136b4565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc08584030160c0860152613704565b5190201490516103a4359073ffffffffffffffffffffffffffffffffffffffff821682036117cf576138fa92612aa0565b60a0843603126117cf57613932906139286040519661391888612385565b61392187612282565b8852612282565b6020870152612282565b60408501523567ffffffffffffffff81116117cf576139549036908401613742565b6060840152359067ffffffffffffffff82116117cf5761397691369101613742565b608082015290565b5050613988613076565b9161399360846145c2565b60608401529190565b67ffffffffffffffff7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff9116019067ffffffffffffffff82116139db57565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b9067ffffffffffffffff8091169116039067ffffffffffffffff82116139db57565b9035907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1813603018212156117cf570180359067ffffffffffffffff82116117cf57602001918160051b360383136117cf57565b90918281527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff83116117cf5760209260051b809284830137010190565b67ffffffffffffffff60019116019067ffffffffffffffff82116139db57565b9067ffffffffffffffff8091169116019067ffffffffffffffff82116139db57565b939490929192606083019367ffffffffffffffff613b1a86613061565b16158015613e60575b613dbd576080840191613b3583613061565b6101443567ffffffffffffffff8116918282036117cf5767ffffffffffffffff915016108015613e29575b8015613df3575b613de757602067ffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff87613b9e613b988b613061565b97613061565b9683613bac60a08401613061565b8160c08501359a816040519560408b8801987f5c3d671093709e60df8003bf8fe7f54ad59415bcd27ed989da93100cf6f9f7da8a52013560408801521660608601521660808401521660a082015260843560c08201528760e082015260e08152613c18610100826123a1565b519020931699613c2788613061565b73ffffffffffffffffffffffffffffffffffffffff8c613cb0613c4b878d01613061565b97613c5960e08e018e613a2a565b9091886040519b8c9a8b998a987f33f86c43000000000000000000000000000000000000000000000000000000008a5260048a0152166024880152166044860152606485015260a0608485015260a4840191613a7e565b0392165afa9081156117c4575f91613dc8575b5015613dbd57610100840196613cd888613061565b94613ce287613061565b93604051946080860186811067ffffffffffffffff82111761230257613d4e98613d449567ffffffffffffffff94859360405289526020890152166040870152166060850152613d36610120820182613a2a565b9290916101408101906130d3565b94909360846151c3565b939015918215613d7c575b5050613d76576060613d7091019182516084615585565b90915290565b50505f90565b613db59250613da9613dae91613da3613d9d613d9786613061565b95613061565b91613061565b90613adb565b61399c565b908361463f565b155f80613d59565b505050505050505f90565b613de1915060203d602011610be357610bd481836123a1565b5f613cc3565b50505050505050505f90565b50613e0060208601613061565b6101843567ffffffffffffffff8116918282036117cf5767ffffffffffffffff91501611613b67565b50613e3660a08601613061565b6101643567ffffffffffffffff8116918282036117cf5767ffffffffffffffff9150161015613b60565b50613e6e6101008501613061565b67ffffffffffffffff613e8087613061565b1667ffffffffffffffff0367ffffffffffffffff81116139db5767ffffffffffffffff809116911611613b23565b9061375d916020815267ffffffffffffffff825116602082015267ffffffffffffffff602083015116604082015267ffffffffffffffff60408301511660608201526080613f0a606084015160a08385015260c0840190613224565b9201519060a07fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe082850301910152613224565b610384613f4b6103e4613061565b67ffffffffffffffff808751169116148061405d575b80614028575b613fe9575050506040516020810190613f8481611cba8685613eae565b519020815f52600160205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260405f20557f6f26391490f7b8856fcafe832a7b789197301d299d47a81fd915d24a98cea33760405180613fe4339582613eae565b0390a3565b73ffffffffffffffffffffffffffffffffffffffff9294506020919350610899614014913690612bed565b0151916134eb60e0850151935f9483612c80565b5061403285615101565b60405161404f60206121b181840194604086526060850190613224565b51902060c082013514613f67565b5060608501516020815191012060e082013514613f61565b9094919392945f9361408c610899366103a4612bed565b958488148015906142b8575b6142aa575f965b888810156142935761014088028201948536039561014087126117cf57610120604051976140cc8961234c565b126117cf57610120906040516140e181612368565b6140ea826122c5565b81526140f8602083016122c5565b6020820152614109604083016122c5565b604082015261411a606083016122c5565b606082015261412b60808301612282565b608082015261413c60a08301612282565b60a082015261414d60c08301612282565b60c082015261415e60e083016124b3565b60e082015261010082013561010082015288520135602087015286891015614266576141996141928a60051b8601866130d3565b3691612cfb565b90865191610100830151815160208301200361421f57600180888d1c16149283614245575b50821561423157906141d1916084615585565b969096915b82971561421f571561420e57916141ec9261587c565b9790975b97156141ff576001019661409f565b5050505050505050505f905f90565b6142179261587c565b9790976141f0565b5050505050505050505050505f905f90565b61423c916084615585565b969096916141d6565b9967ffffffffffffffff608061425f939c01511690613adb565b985f6141be565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b9598975050505050506142a691506143f3565b9190565b50505050505050505f905f90565b5082881c1515614098565b9061010073ffffffffffffffffffffffffffffffffffffffff925f60e06040516142ec8161232f565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201520152610364604051809581937fce7a79640000000000000000000000000000000000000000000000000000000083526143506004840160246127a3565b165afa9182156117c4575f926143d2575b506020820151151582816143b9575b67ffffffffffffffff60c0825192015116911561438b575050565b7fd8790379000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b60c081015167ffffffffffffffff164211159150614370565b6143ec9192506101003d81116102625761025281836123a1565b905f614361565b61375d90602081516040516101008382019273ffffffffffffffffffffffffffffffffffffffff815116845273ffffffffffffffffffffffffffffffffffffffff8582015116604084015273ffffffffffffffffffffffffffffffffffffffff604082015116606084015273ffffffffffffffffffffffffffffffffffffffff606082015116608084015267ffffffffffffffff60808201511660a084015267ffffffffffffffff60a08201511660c084015267ffffffffffffffff60c08201511660e08401526fffffffffffffffffffffffffffffffff60e08201511682840152015161012082015261012081526144ee610140826123a1565b51902091015190615bae565b60a43560088110156117cf57600314614564576145176084615bfe565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe061455a61454483612cc1565b9261455260405194856123a1565b808452612cc1565b0136602083013790565b6040517f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff60208201527f800000000000000000000000000000000000000000000000000000000000000060408201526040815261375d6060826123a1565b602081013560088110156117cf576003146145e05761451790615bfe565b506040517f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff60208201527f800000000000000000000000000000000000000000000000000000000000000060408201526040815261375d6060826123a1565b9167ffffffffffffffff821667ffffffffffffffff82169080821080156146ec575b6146e35767ffffffffffffffff936146a49361469b936146969387895116155f146146ac5760208901525b6040880152613a08565b613abb565b82845116613adb565b169052600190565b876146bc8160408c015116613abb565b1681036146ca575b5061468c565b6146d389615101565b60808a015260208901525f6146c4565b50505050505f90565b5067ffffffffffffffff85511615158015614661575067ffffffffffffffff604086015116811115614661565b6080809173ffffffffffffffffffffffffffffffffffffffff61473b826122c5565b16845267ffffffffffffffff61475360208301612282565b16602085015267ffffffffffffffff61476e60408301612282565b166040850152606081013560608501520135910152565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156117cf57016020813591019167ffffffffffffffff82116117cf578160051b360383136117cf57565b61375d9173ffffffffffffffffffffffffffffffffffffffff6147fa836122c5565b16815267ffffffffffffffff61481260208401612282565b16602082015267ffffffffffffffff61482d60408401612282565b16604082015267ffffffffffffffff61484860608401612282565b16606082015267ffffffffffffffff61486360808401612282565b16608082015267ffffffffffffffff61487e60a08401612282565b1660a082015260c082013560c082015260e082013560e08201526148cc6148c06148ac610100850185614785565b610140610100860152610140850191613a7e565b92610120810190614785565b91610120818503910152613a7e565b9692969594909593919373ffffffffffffffffffffffffffffffffffffffff8061490487612a7f565b169716809714801590614b44575b613de757604085019061492482613061565b67ffffffffffffffff8061493a60c08501613061565b16911610918215614b17575b508115614ae8575b50613dbd5760209573ffffffffffffffffffffffffffffffffffffffff61497489612a7f565b1603614a30575050506149ba91506149cb60405194859384937f012979910000000000000000000000000000000000000000000000000000000085526004850190614719565b60c060a484015260c48301906147d8565b038173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa9081156117c4575f91614a17575090565b61375d915060203d602011610be357610bd481836123a1565b91614ab8614a7595926149cb94614a886040519a8b998a997f01b9a6cc000000000000000000000000000000000000000000000000000000008b5260048b0190614719565b61010060a48a01526101048901906147d8565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8884030160c4890152613704565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc8584030160e4860152613704565b905067ffffffffffffffff80614b0d610100614b0660408d01613061565b9401613061565b169116115f61494e565b614b22919250613061565b67ffffffffffffffff80614b3860e08501613061565b1691161015905f614946565b50803560608601351415614912565b3560ff811681036117cf5790565b358060070b81036117cf5790565b91929092614b7c83615bfe565b84518181036150d357505060208301359260088410156117cf5760058414614f645760068414614e09576080810190614bb482614b61565b60a0820193614bc285614b61565b60070b81808212911802189060070b81808213911802189360038614614dd85760078614614cd6575060048514614c515750505081614c4b57506001905b602083019182515f82820192831291129080158216911516176139db576002925214614c295750565b60400180519060018201915f6001841291129080158216911516176139db5752565b90614c00565b614c8791929395945060ff614c6b6040614c729301614b53565b1693614b61565b60070b614c7e83614b61565b60070b90615ce2565b8281018091116139db57602094614c7e614ca7614cb295614cad94615bc7565b93614b61565b615bc7565b60051b010180519060018201915f6001841291129080158216911516176139db5752565b915067ffffffffffffffff939450614cfb925060c0614cf59101613061565b90613a08565b166020830180519060018201915f6001841291129080158216911516176139db575260408301805190828201915f84841291129080158216911516176139db575260608301805190838201915f85841291129080158216911516176139db5752614d658180615ca4565b90608084019081515f84820194851291129080158216911516176139db57614d8f92849252615ca4565b9060a083019081515f84820194851291129080158216911516176139db5760c092614dbb925280615ca4565b910180515f83820193841291129080158216911516176139db5752565b50505050809150614e079260409160208201908151818082129118021890520190815181808213911802189052565b565b614e1c9194935060ff9250606001614b53565b16815192602084101580614f58575b80614f25575b15614ef9575f9391935260205f209160016fffffffffffffffffffffffffffffffff8416179260801c7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff5f9360031b01905b858410614e9257505050505050565b8481836001931660207f1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08260031c16870101907f800000000000000000000000000000000000000000000000000000000000000060ff835192161c17905201930192614e83565b837f210dbb65000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff84018481116139db57841615614e31565b50612000841115614e2b565b509150505f5260205f2060c01c8151906020821015806150c6575b80615093575b156150675781029060011c67ffffffffffffffff8216177d0101020202020303030303030303000000000000000000000000000000006fffffffffffffffffffffffffffffffff821160071b67ffffffffffffffff83821c1160061b1763ffffffff83821c1160051b1761ffff83821c1160041b1760ff83821c1160031b17600f83821c1160021b1791821c1a176040039060401c816150258285615d13565b5160f81c1061503357505050565b7fff000000000000000000000000000000000000000000000000000000000000006150649260f81b165f1a92615d13565b53565b507f79312167000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82018281116139db57821615614f85565b5062010000821115614f7f565b7f6401466d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b67ffffffffffffffff8151161561519e5761375d6010602083608082950151907fffffffffffffffff0000000000000000000000000000000000000000000000006040848301519201518160405198858a9651918291018888015e85019360c01b168584015260c01b16602882015203017ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff08101845201826123a1565b506040516151ad6020826123a1565b5f815290565b91908110156142665760051b0190565b91949796909760208301359460088610156117cf57600486146153ab576002861180156153a0575b61538657156142665773ffffffffffffffffffffffffffffffffffffffff866152d56152a693602097359a61522e60a061522760808b01614b61565b9901614b61565b9d6040519e8f998a9889977fd17e83d4000000000000000000000000000000000000000000000000000000008952600489019067ffffffffffffffff606080928051855273ffffffffffffffffffffffffffffffffffffffff6020820151166020860152826040820151166040860152015116910152565b60070b608487015260070b60a486015260c48501528b60e4850152610120610104850152610124840191613704565b0392165afa9485156117c4575f95615365575b50801561533b5760010361530f57506040519060208201526020815261375d6040826123a1565b606067ffffffffffffffff9101511660405191602083015260408201526040815261375d6060826123a1565b5067ffffffffffffffff9150606001511691604051926020840152602083526142a66040846123a1565b61537f91955060203d602011610be357610bd481836123a1565b935f6152e8565b505050505050505090505f906040516151ad6020826123a1565b5060018114156151eb565b9591929398945060ff6153c060408601614b53565b168614968761543b575b505050505050604051937f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff82116117cf57846020916142a69360051b809184840137810103017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe081018552846123a1565b6020959697509161554673ffffffffffffffffffffffffffffffffffffffff926154e89461547060a061522760808b01614b61565b996040519a8b998a9889977f18390ae2000000000000000000000000000000000000000000000000000000008952600489019067ffffffffffffffff606080928051855273ffffffffffffffffffffffffffffffffffffffff6020820151166020860152826040820151166040860152015116910152565b60070b608487015260070b60a486015260c485015261012060e48501526155158d8c610124870191613a7e565b917ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc85840301610104860152613704565b0392165afa9081156117c4575f91615566575b50905f80808080806153ca565b61557f915060203d602011610be357610bd481836123a1565b5f615559565b9291909261559281615bfe565b8085511490811591615870575b5061585d576020013560088110156117cf5760058103615702575082518151811490816156f6575b508351825191156156c8575050825160051c805b6155e85750505b60019190565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b6020818701019060208251918601015190818118907f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f83167f808080808080808080808080808080808080808080808080808080808080808082170382191690831916177f01010101010101010101010101010101010101010101010101010101010101017f808080808080808080808080808080808080808080808080808080808080808082169160071c16810317161890526155db565b7fa05f778d000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b601f915016155f6155c7565b600681036157b1575082518151811490816157a5575b50835182519115615777575050825160051c805b6157385750505b6155e2565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b6020818701019060208251918601015117905261572c565b7fb37264d0000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b601f915016155f615718565b6003036157ec578060406020615733930151910151908460409160208201908151818082129118021890520190815181808213911802189052565b5f90835160051c805b6158135750505f1315615733576040515f92506151ad6020826123a1565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff01808060051b6020818801019460208651928601015191828101808094189118161794526157f5565b50506040515f92506151ad6020826123a1565b9050825114155f61559f565b9290916158876132aa565b92845191815190805190602001209061589e613267565b50835173ffffffffffffffffffffffffffffffffffffffff16602085015173ffffffffffffffffffffffffffffffffffffffff1690604083015173ffffffffffffffffffffffffffffffffffffffff1695606084015173ffffffffffffffffffffffffffffffffffffffff16936080820197885167ffffffffffffffff16946080830195865167ffffffffffffffff160167ffffffffffffffff169760a0850197885167ffffffffffffffff1660a086015167ffffffffffffffff160167ffffffffffffffff169760c0870192835167ffffffffffffffff1660c088015167ffffffffffffffff160167ffffffffffffffff169260e089019687516fffffffffffffffffffffffffffffffff1660e08a01516fffffffffffffffffffffffffffffffff16016fffffffffffffffffffffffffffffffff16966040519b6159e38d612368565b8c5260208c015260408b015260608a0152608089019b8c5260a08901998a5260c0890192835260e089019485526101008901525167ffffffffffffffff169889151598615a7b9d615a759c615a6f9c8c615b98575b508b615b77575b8b615b5b575b505089615b3f575b505087615b23575b505085615aff575b505083615a82575b50508752966143f3565b916143f3565b90615cfa565b6020830152565b9091925073ffffffffffffffffffffffffffffffffffffffff606081604085015116930151169073ffffffffffffffffffffffffffffffffffffffff6020818351169201511690808410938415615ae0575b50505050905f80615a65565b1492509082615af5575b50505f808080615ad4565b1090505f80615aea565b5190516fffffffffffffffffffffffffffffffff9182169116111593505f80615a5d565b51905167ffffffffffffffff9182169116111595505f80615a55565b51905167ffffffffffffffff9182169116111597505f80615a4d565b51905167ffffffffffffffff9182169116111599505f80615a45565b9a5067ffffffffffffffff8151615b8f82821661399c565b1616159a615a3f565b825167ffffffffffffffff1610159b505f615a38565b6041916040519160028353600183015260218201522090565b8115615bd1570490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b60208101359060088210156117cf5760058214615c8d5760068214615c735760048214615c5b575060078114615c555760028114908115615c4a575b5015615c4557604090565b602090565b60039150145f615c3a565b5060c090565b611fe091506040615c6c9101614b53565b60051b1690565b60019150615c85604060ff9201614b53565b161b60031c90565b60019150615c9f604060ff9201614b53565b161b90565b81810292915f82127f80000000000000000000000000000000000000000000000000000000000000008214166139db5781840514901517156139db57565b81810392915f1380158285131691841216176139db57565b6041916040519160018353600183015260218201522090565b90815181101561426657016020019056fea164736f6c6343000825000a";
 
   
       type QuestionDeskConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -2184,11 +2942,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(token: AddressLike, anchor: AddressLike, eligibility: AddressLike, holdings: AddressLike, deposit_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(token, anchor, eligibility, holdings, deposit_, overrides || {});
+    override getDeployTransaction(token: AddressLike, anchor: AddressLike, eligibility: AddressLike, holdings: AddressLike, verifier_: AddressLike, deposit_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(token, anchor, eligibility, holdings, verifier_, deposit_, overrides || {});
     };
-    override deploy(token: AddressLike, anchor: AddressLike, eligibility: AddressLike, holdings: AddressLike, deposit_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(token, anchor, eligibility, holdings, deposit_, overrides || {}) as Promise<QuestionDesk & {
+    override deploy(token: AddressLike, anchor: AddressLike, eligibility: AddressLike, holdings: AddressLike, verifier_: AddressLike, deposit_: BigNumberish, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(token, anchor, eligibility, holdings, verifier_, deposit_, overrides || {}) as Promise<QuestionDesk & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

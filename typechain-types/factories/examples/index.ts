@@ -3,4 +3,6 @@
 /* tslint:disable */
 /* eslint-disable */
 export { BandCover__factory } from './BandCover__factory.js';
+export { CarbonLedger__factory } from './CarbonLedger__factory.js';
 export { IBandCover__factory } from './IBandCover__factory.js';
+export { ICarbonLedger__factory } from './ICarbonLedger__factory.js';

@@ -1,0 +1,250 @@
+import { AbiCoder, keccak256, type Provider, toBeHex } from "ethers";
+import type { AnalysisRequestedEvent } from "../../typechain-types/analytics/Analytics.js";
+import type { Addresses } from "../addresses.js";
+import { Analytics__factory, ITC__factory, PayoutRoller__factory, QuestionDesk__factory } from "../contracts.js";
+import type { DeviceId } from "../identity/keys.js";
+import { fromHex } from "../internal/bytes.js";
+import { paged } from "../internal/pages.js";
+import type { CourtAddresses } from "./court-views.js";
+import type { MembershipAddresses } from "./membership.js";
+import type { Operation } from "./query.js";
+import type { AnalysisRequest, Settlement, Weighting } from "./requests.js";
+import type { ResultNode } from "./result-tree.js";
+
+/** The contracts that a watchtower looks at. */
+export type WatchAddresses = CourtAddresses &
+  MembershipAddresses &
+  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "ITC">;
+
+/** Blocks that are read again each time: the chain may have replaced them. */
+const REPLACEABLE = 64;
+
+/** A proposal, as its event tells it. */
+export interface Proposed {
+  readonly id: string;
+  readonly proposer: string;
+  readonly root: ResultNode;
+  readonly content: string;
+  readonly block: number;
+}
+
+/** A question to a proposer, as its event tells it. */
+export interface Asked {
+  /** The request's. */
+  readonly request: string;
+  readonly stamp: string;
+  /** Of a demanded leaf its index as a word, of a partial what lies below its leaf's node. */
+  readonly subject: string;
+  /** Of a demanded leaf. */
+  readonly index?: number;
+  /** Of a questioned partial. */
+  readonly device?: string;
+  readonly due: bigint;
+  readonly hash: string;
+}
+
+/** How a question ended. */
+export interface Settled {
+  readonly answered: boolean;
+  readonly hash: string;
+}
+
+interface Track {
+  /** Reads events, and says how to take them in. */
+  fetch(from: number, to: number): Promise<() => void>;
+  drop(from: number): void;
+}
+
+function trackOf<Event extends { readonly blockNumber: number }>(
+  read: (from: number, to: number) => Promise<Event[]>,
+): Track & { readonly events: Event[] } {
+  const events: Event[] = [];
+  return {
+    events,
+    fetch: async (from, to) => {
+      const found = await read(from, to);
+      return () => void events.push(...found);
+    },
+    drop: (from) => {
+      while ((events.at(-1)?.blockNumber ?? -1) >= from) events.pop();
+    },
+  };
+}
+
+/** What the events of one Analytics, its desk and its roller say; a watcher's whole memory, since all of it is on the chain. */
+export class WatchBook {
+  private readonly tracks: ReturnType<typeof tracksOf>;
+  private next: number;
+
+  /**
+   * @param me Whose deposits are counted.
+   * @param fromBlock One before the first request.
+   */
+  constructor(
+    private readonly provider: Provider,
+    private readonly addresses: WatchAddresses,
+    me: string | undefined,
+    private readonly fromBlock = 0,
+  ) {
+    this.tracks = tracksOf(provider, addresses, me);
+    this.next = fromBlock;
+  }
+
+  /** Reads up to the latest block. */
+  async read(): Promise<void> {
+    const latest = await this.provider.getBlockNumber();
+    const from = Math.max(this.fromBlock, Math.min(this.next, latest + 1) - REPLACEABLE);
+    const all: Track[] = Object.values(this.tracks);
+    for (const track of all) track.drop(from);
+    this.next = from;
+    await paged(from, latest, async (start, end) => {
+      const found = await Promise.all(all.map((track) => track.fetch(start, end)));
+      for (const take of found) take();
+      this.next = end + 1;
+    });
+  }
+
+  request(id: string): AnalysisRequest | undefined {
+    const event = this.tracks.requested.events.find(({ args }) => args.id === id);
+    return event && requestOf(event.args.request);
+  }
+
+  /** The latest proposal of each request, also of those that are final or fell. */
+  proposals(): Proposed[] {
+    const latest = new Map<string, Proposed>();
+    for (const { args, blockNumber } of this.tracks.proposed.events) {
+      const { id, proposer, root, content } = args;
+      latest.set(id, { id, proposer, root: nodeOf(root), content, block: blockNumber });
+    }
+    return [...latest.values()];
+  }
+
+  isFinal(id: string): boolean {
+    return this.tracks.finalised.events.some(({ args }) => args.id === id);
+  }
+
+  /** All questions, in the order in which they came. */
+  questions(): Asked[] {
+    const leaves = this.tracks.demanded.events.map(({ args, transactionHash: hash, blockNumber }) => {
+      const { id, stamp, index, due } = args;
+      return { request: id, stamp, subject: toBeHex(index, 32), index: Number(index), due, hash, blockNumber };
+    });
+    const partials = this.tracks.questioned.events.map(({ args, transactionHash: hash, blockNumber }) => {
+      const { id, stamp, device, subject, due } = args;
+      return { request: id, stamp, subject, device, due, hash, blockNumber };
+    });
+    return [...leaves, ...partials].sort((a, b) => a.blockNumber - b.blockNumber);
+  }
+
+  /** How a question ended, if it has. One that was asked again ended when it ended last. */
+  settled({ stamp, subject }: Pick<Asked, "stamp" | "subject">): Settled | undefined {
+    const words = [this.addresses.Analytics, stamp, subject];
+    const id = keccak256(AbiCoder.defaultAbiCoder().encode(["address", "bytes32", "bytes32"], words));
+    const event = this.tracks.settled.events.findLast(({ args }) => args.question === id);
+    return event && { answered: event.args.answered, hash: event.transactionHash };
+  }
+
+  /** Whether the watcher asked it. */
+  isMine({ hash }: Pick<Asked, "hash">): boolean {
+    return this.tracks.paid.events.some(({ transactionHash }) => transactionHash === hash);
+  }
+
+  /** Devices of which readings were contributed to a request. */
+  contributedTo(id: string): Set<DeviceId> {
+    const own = this.tracks.contributed.events.filter(({ args }) => args.id === id);
+    return new Set(own.map(({ args }) => args.device as DeviceId));
+  }
+
+  /** ITC of the watcher's that lie at the desk, or went to proposers with their answers. */
+  deposits(): bigint {
+    const sum = (events: readonly { args: { value: bigint } }[]) =>
+      events.reduce((all, { args }) => all + args.value, 0n);
+    const net = sum(this.tracks.paid.events) - sum(this.tracks.returned.events);
+    return net > 0n ? net : 0n;
+  }
+
+  /** How many deposits of an account lie at the roller, or went to proposers with their answers; those of a roll that fell come back. */
+  rollDemands(account: string | undefined): bigint {
+    const { demanded, rejected } = this.rolls;
+    const fallen = new Set(rejected.map(({ args }) => args.number));
+    return BigInt(demanded.filter(({ args }) => args.by === account && !fallen.has(args.number)).length);
+  }
+
+  /** What the roller has said, in the order of blocks. */
+  get rolls() {
+    const { rolled, rollRejected, rollPublished, rollDemanded, rollShown, rollRefunded } = this.tracks;
+    return {
+      proposed: rolled.events,
+      rejected: rollRejected.events,
+      published: rollPublished.events,
+      demanded: rollDemanded.events,
+      shown: rollShown.events,
+      refunded: rollRefunded.events,
+    };
+  }
+}
+
+function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | undefined) {
+  const at = addresses.Analytics;
+  const analytics = Analytics__factory.connect(at, provider);
+  const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
+  const roller = PayoutRoller__factory.connect(addresses.PayoutRoller, provider);
+  const itc = ITC__factory.connect(addresses.ITC, provider);
+  const transfers = (from: string, to: string) =>
+    trackOf(async (a, b) => (me === undefined ? [] : itc.queryFilter(itc.filters.Transfer(from, to), a, b)));
+  return {
+    requested: trackOf((a, b) => analytics.queryFilter(analytics.filters.AnalysisRequested(), a, b)),
+    proposed: trackOf((a, b) => analytics.queryFilter(analytics.filters.ResultProposed(), a, b)),
+    finalised: trackOf((a, b) => analytics.queryFilter(analytics.filters.ResultFinalised(), a, b)),
+    demanded: trackOf((a, b) => desk.queryFilter(desk.filters.LeafDemanded(at), a, b)),
+    questioned: trackOf((a, b) => desk.queryFilter(desk.filters.PartialQuestioned(at), a, b)),
+    settled: trackOf((a, b) => desk.queryFilter(desk.filters.QuestionSettled(), a, b)),
+    contributed: trackOf((a, b) => desk.queryFilter(desk.filters.ReadingsContributed(at), a, b)),
+    paid: transfers(me ?? "", addresses.QuestionDesk),
+    returned: transfers(addresses.QuestionDesk, me ?? ""),
+    rolled: trackOf((a, b) => roller.queryFilter(roller.filters.RootProposed(at), a, b)),
+    rollRejected: trackOf((a, b) => roller.queryFilter(roller.filters.RootRejected(at), a, b)),
+    rollPublished: trackOf((a, b) => roller.queryFilter(roller.filters.RootPublished(at), a, b)),
+    rollDemanded: trackOf((a, b) => roller.queryFilter(roller.filters.LeafDemanded(at), a, b)),
+    rollShown: trackOf((a, b) => roller.queryFilter(roller.filters.LeafShown(at), a, b)),
+    rollRefunded: trackOf((a, b) => roller.queryFilter(roller.filters.DemandRefunded(at), a, b)),
+  };
+}
+
+type RequestWords = AnalysisRequestedEvent.OutputObject["request"];
+
+/** A request as events and calldata have it. */
+export function requestOf(words: RequestWords): AnalysisRequest {
+  // By position: `filter` of what ethers decodes is the method of an array.
+  const [requester, salt, purpose, query, filter, terms] = words;
+  const { schema, operation, size, hashes, lower, upper, from, to, anchoredBy, cap } = query;
+  const { lot, region, assurance, verifier } = filter;
+  const { cohort, epsilon, price, reward, fee, bond, deadline, challengeWindow, weighting, settlement } = terms;
+  return {
+    requester,
+    salt,
+    purpose,
+    query: {
+      schema: fromHex(schema),
+      operation: Number(operation) as Operation,
+      size: Number(size),
+      hashes: Number(hashes),
+      ...{ lower, upper, from, to, anchoredBy, cap },
+    },
+    filter: { lot, region, assurance: Number(assurance), verifier },
+    terms: {
+      ...{ cohort, epsilon, price, reward, fee, bond, deadline, challengeWindow },
+      weighting: Number(weighting) as Weighting,
+      settlement: Number(settlement) as Settlement,
+    },
+  };
+}
+
+/** A node as events and calldata have it. */
+export function nodeOf({ summary, below }: ResultNode): ResultNode {
+  const { firstOwner, firstDevice, lastOwner, lastDevice, leaves, members, count, weight, aggregate } = summary;
+  return {
+    summary: { firstOwner, firstDevice, lastOwner, lastDevice, leaves, members, count, weight, aggregate },
+    below,
+  };
+}

@@ -34,7 +34,7 @@ const TOOLKIT_ROOMS: Arrows = {
   identity: SHARED,
   anchoring: [...SHARED, "identity", "reverts"],
   billing: [...SHARED, "identity"],
-  analytics: [...SHARED, "anchoring", "identity", "payouts"],
+  analytics: [...SHARED, "anchoring", "identity", "payouts", "reverts"],
   payouts: SHARED,
   testing: [...SHARED, ...DOMAIN, "reverts", "index", "deploy"],
   cli: [...SHARED, ...DOMAIN, "reverts", "index", "testing", "deploy"],

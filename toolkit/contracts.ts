@@ -1,5 +1,6 @@
 /** The typed bindings of the contracts: `X__factory.connect(address, runner)` and the types of their calls. */
 
+export type { RequestStructOutput } from "../typechain-types/analytics/Analytics.js";
 export type {
   Analytics,
   Attestations,

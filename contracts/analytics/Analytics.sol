@@ -49,6 +49,11 @@ contract Analytics is IAnalytics, EIP712 {
 
     mapping(RequestId id => Analysis) private _analyses;
 
+    modifier onlyCourt() {
+        require(msg.sender == COURT || msg.sender == QUESTIONS, AnalyticsNotCourt(msg.sender));
+        _;
+    }
+
     /// @param token ITC.
     /// @param parts The courts and the reward sinks.
     /// @param minimumWindow Seconds that every proposal stays open to challenge at least.
@@ -72,11 +77,6 @@ contract Analytics is IAnalytics, EIP712 {
         MINIMUM_BOND = minimumBond_;
     }
 
-    modifier onlyCourt() {
-        require(msg.sender == COURT || msg.sender == QUESTIONS, AnalyticsNotCourt(msg.sender));
-        _;
-    }
-
     /// @inheritdoc IAnalytics
     function request(Request calldata asked) external returns (RequestId id) {
         id = _open(asked, msg.sender);
@@ -95,7 +95,9 @@ contract Analytics is IAnalytics, EIP712 {
         id = _open(asked, msg.sender);
         uint256 escrow = asked.terms.escrowOf();
         // A permit is public once sent: used by somebody else first, it has done its work.
-        try TOKEN.permit(msg.sender, address(this), escrow, deadline, v, r, s) {} catch {}
+        if (TOKEN.allowance(msg.sender, address(this)) < escrow) {
+            TOKEN.permit(msg.sender, address(this), escrow, deadline, v, r, s);
+        }
         TOKEN.transferFrom(msg.sender, address(this), escrow);
     }
 
@@ -109,8 +111,6 @@ contract Analytics is IAnalytics, EIP712 {
         bytes32 s
     ) external returns (RequestId id) {
         id = _open(asked, asked.requester);
-        bytes32 nonce = RequestId.unwrap(id);
-        uint256 escrow = asked.terms.escrowOf();
         TOKEN.receiveWithAuthorization(asked.requester, address(this), escrow, validAfter, validBefore, nonce, v, r, s);
     }
 

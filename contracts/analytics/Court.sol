@@ -10,7 +10,7 @@ import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
 import {IEligibility, Verdict} from "./IEligibility.sol";
 import {IHoldings} from "./IHoldings.sol";
-import {Query, Request, Terms} from "./RequestTypes.sol";
+import {Query, Request} from "./RequestTypes.sol";
 import {Gap, Leaf, Node, Origin, Place, Proposal} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 
@@ -43,23 +43,6 @@ abstract contract Court is ICourt {
         require(
             proposal.root != 0 && block.timestamp <= proposal.challengeEnd,
             CourtWindowOver(proposal.id, proposal.challengeEnd)
-        );
-    }
-
-    function _requireIn(Proposal memory proposal, bytes32 digest, Place calldata place) internal pure {
-        require(digest.climb(place) == proposal.root, CourtNotInResult(proposal.id));
-    }
-
-    /// @notice Requires that nothing stands where the leaf of this owner and device would: between the two children of a node, or beyond either
-    ///         end of the root.
-    function _requireGap(Proposal memory proposal, address owner, DeviceId device, Gap calldata gap) internal pure {
-        _requireIn(proposal, gap.node.digestOf(), gap.place);
-        if (gap.place.steps.length == 0 && _isOutside(gap.node, owner, device)) return;
-        require(
-            gap.node.below == ResultTree.above(gap.left.digestOf(), gap.right.digestOf()) &&
-                ResultTree.isBefore(gap.left.summary.lastOwner, gap.left.summary.lastDevice, owner, device) &&
-                ResultTree.isBefore(owner, device, gap.right.summary.firstOwner, gap.right.summary.firstDevice),
-            CourtNoGap(proposal.id, owner, device)
         );
     }
 
@@ -101,6 +84,23 @@ abstract contract Court is ICourt {
     function _isSteady(DeviceId device, uint64 time, uint64 blockNumber) internal view returns (bool) {
         (, , , , , uint64 stateSince, ) = REGISTRY.deviceOf(device);
         return stateSince < time && IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) < blockNumber;
+    }
+
+    function _requireIn(Proposal memory proposal, bytes32 digest, Place calldata place) internal pure {
+        require(digest.climb(place) == proposal.root, CourtNotInResult(proposal.id));
+    }
+
+    /// @notice Requires that nothing stands where the leaf of this owner and device would: between the two children of a node, or beyond either
+    ///         end of the root.
+    function _requireGap(Proposal memory proposal, address owner, DeviceId device, Gap calldata gap) internal pure {
+        _requireIn(proposal, gap.node.digestOf(), gap.place);
+        if (gap.place.steps.length == 0 && _isOutside(gap.node, owner, device)) return;
+        require(
+            gap.node.below == ResultTree.above(gap.left.digestOf(), gap.right.digestOf()) &&
+                ResultTree.isBefore(gap.left.summary.lastOwner, gap.left.summary.lastDevice, owner, device) &&
+                ResultTree.isBefore(owner, device, gap.right.summary.firstOwner, gap.right.summary.firstDevice),
+            CourtNoGap(proposal.id, owner, device)
+        );
     }
 
     /// @notice The evidence that a leaf names, see `Leaf`.

@@ -130,13 +130,13 @@ interface IQuestionDesk is ICourt {
     ///         settled.
     function questionOf(bytes32 id) external view returns (address asker, uint64 due, DeviceId device);
 
-    /// @notice The id of a question.
-    /// @param subject Of a demanded leaf its index, of a partial the hash of its leaf: what lies below the leaf's node.
-    function questionIdOf(IAnalytics analytics, bytes32 stamp, bytes32 subject) external pure returns (bytes32);
-
     /// @notice What checks proofs, an `IPartialVerifier`; 0 if there is none.
     function verifier() external view returns (address);
 
     /// @notice ITC that a question costs.
     function deposit() external view returns (uint256);
+
+    /// @notice The id of a question.
+    /// @param subject Of a demanded leaf its index, of a partial the hash of its leaf: what lies below the leaf's node.
+    function questionIdOf(IAnalytics analytics, bytes32 stamp, bytes32 subject) external pure returns (bytes32);
 }

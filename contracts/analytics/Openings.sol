@@ -12,25 +12,6 @@ import {Leaf, Opening, ProvedBatch} from "./ResultTypes.sol";
 /// @title A partial that grows, reading by reading or batch by batch
 /// @notice Sequence numbers ascend; each run of consecutive ones is a range, its first and last number in 8 bytes each.
 library Openings {
-    /// @notice A partial of no readings.
-    function begin(Query calldata query) internal pure returns (Opening memory opening) {
-        opening.aggregate = Partials.neutral(query);
-    }
-
-    /// @notice Takes in readings `first` to `last`. False, and nothing done, unless they come after all earlier ones.
-    function extend(Opening memory opening, uint64 first, uint64 last) internal pure returns (bool) {
-        if (last < first || (opening.count != 0 && first <= opening.last)) return false;
-        if (opening.count == 0) {
-            opening.start = first;
-        } else if (first != opening.last + 1) {
-            opening.ranges = rangesOf(opening);
-            opening.start = first;
-        }
-        opening.last = last;
-        opening.count += last - first + 1;
-        return true;
-    }
-
     /// @notice Takes in a batch of the device's own log whose values a proof sums up. False unless it stands there in time, all of it is of the
     ///         query, and the proof holds.
     function extendProved(
@@ -60,6 +41,25 @@ library Openings {
         if (!holds || !extend(opening, batch.firstSequence, batch.firstSequence + batch.count - 1)) return false;
         (holds, opening.aggregate) = Partials.merge(query, opening.aggregate, partial_);
         return holds;
+    }
+
+    /// @notice A partial of no readings.
+    function begin(Query calldata query) internal pure returns (Opening memory opening) {
+        opening.aggregate = Partials.neutral(query);
+    }
+
+    /// @notice Takes in readings `first` to `last`. False, and nothing done, unless they come after all earlier ones.
+    function extend(Opening memory opening, uint64 first, uint64 last) internal pure returns (bool) {
+        if (last < first || (opening.count != 0 && first <= opening.last)) return false;
+        if (opening.count == 0) {
+            opening.start = first;
+        } else if (first != opening.last + 1) {
+            opening.ranges = rangesOf(opening);
+            opening.start = first;
+        }
+        opening.last = last;
+        opening.count += last - first + 1;
+        return true;
     }
 
     /// @notice All ranges so far.

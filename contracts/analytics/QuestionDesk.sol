@@ -278,21 +278,6 @@ contract QuestionDesk is IQuestionDesk, Court {
         TOKEN.transfer(proposal.proposer, DEPOSIT);
     }
 
-    /// @dev Where the sender goes on with an answer of several transactions.
-    function _resume(
-        IAnalytics analytics,
-        Request calldata asked,
-        Proposal memory proposal,
-        Leaf calldata leaf,
-        Opening calldata before
-    ) private view returns (bytes32 id, Opening memory opening) {
-        id = questionIdOf(analytics, proposal.stamp, leaf.nodeOf().below);
-        require(_questions[id].asker != address(0), QuestionDeskNotAsked(id));
-        if (before.count == 0) return (id, Openings.begin(asked.query));
-        require(_laid[id][msg.sender] == keccak256(abi.encode(before)), CourtWrongEvidence(proposal.id, leaf.device));
-        opening = before;
-    }
-
     /// @dev Answers if the leaf says what was laid open so far; else notes how far the sender is. Each has notes of its own, so that nobody spoils
     ///      another's answer.
     function _goOn(
@@ -306,6 +291,21 @@ contract QuestionDesk is IQuestionDesk, Court {
         if (opening.bears(leaf)) return _answer(analytics, asked, proposal, leaf.nodeOf().below);
         _laid[id][msg.sender] = keccak256(abi.encode(opening));
         emit PartialLaid(id, msg.sender, opening);
+    }
+
+    /// @dev Where the sender goes on with an answer of several transactions.
+    function _resume(
+        IAnalytics analytics,
+        Request calldata asked,
+        Proposal memory proposal,
+        Leaf calldata leaf,
+        Opening calldata before
+    ) private view returns (bytes32 id, Opening memory opening) {
+        id = questionIdOf(analytics, proposal.stamp, leaf.nodeOf().below);
+        require(_questions[id].asker != address(0), QuestionDeskNotAsked(id));
+        if (before.count == 0) return (id, Openings.begin(asked.query));
+        require(_laid[id][msg.sender] == keccak256(abi.encode(before)), CourtWrongEvidence(proposal.id, leaf.device));
+        opening = before;
     }
 
     /// @dev Takes in readings, each looked up in its log.

@@ -17,7 +17,7 @@ export const ITC = 10n ** 18n;
 export const DAY = 86_400n;
 export const PERIOD = 365n * DAY;
 export const WINDOW = 3n * DAY;
-export const ANSWER_TIME = DAY;
+export const ANSWER_TIME = 86_400n;
 export const BOND = 101n;
 export const DEPOSIT = 7n;
 

@@ -2,7 +2,6 @@ import { expect } from "chai";
 import { encodeBytes32String, ZeroAddress } from "ethers";
 import { signerOf } from "../../toolkit/identity/keys.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { idOf, openMarket, PURPOSE, requestOf, treeOf } from "../analytics/market.js";
 import { type Deployed, deployed } from "../support.js";
 import { behavesLikeErc721 } from "./erc721.js";
 import { activationOf, type EnrolledLot, enrolLot, FAR, keyOf, makeIssuer, send } from "./fleet.js";

@@ -5,8 +5,6 @@ import type { Query } from "./query.js";
 import { type AnalysisRequest, type DeviceFilter, weightOf } from "./requests.js";
 import {
   compareLeaves,
-  evidenceHash,
-  type Gap,
   leafBelow,
   leafNode,
   nodeDigest,
@@ -167,11 +165,6 @@ export function ruleOnSignature(leaf: Pick<ResultLeaf, "origin">, isSigned: bool
   return rule(leaf.origin === Origin.Attested && !isSigned, isSteady);
 }
 
-/** Whether a leaf names these two byte strings as its evidence. */
-export function isEvidence(hash: string, first: Uint8Array, second: Uint8Array): boolean {
-  return toHex(evidenceHash(Origin.Proved, [first, second])) === hash;
-}
-
 /** What a court knows of a device that may be missing; `Court._isDue`. `mayUse` is for the kind of partial that the challenge is about. */
 export interface Due {
   readonly holder: string | undefined;
@@ -181,23 +174,6 @@ export interface Due {
 
 export function isDue(owner: string, { holder, verdict, mayUse }: Due): boolean {
   return holder?.toLowerCase() === owner.toLowerCase() && verdict === Verdict.Eligible && mayUse;
-}
-
-/** Whether nothing stands where the leaf of an owner and device would; as `Court._requireGap` in Solidity. */
-export function isGap(root: string, owner: string, device: string, { place, node, left, right }: Gap): boolean {
-  if (!isIn(root, node, place)) return false;
-  const wanted = { owner, device };
-  const { summary } = node;
-  const isOutside =
-    compareLeaves(wanted, { owner: summary.firstOwner, device: summary.firstDevice }) < 0 ||
-    compareLeaves({ owner: summary.lastOwner, device: summary.lastDevice }, wanted) < 0;
-  if (place.steps.length === 0 && isOutside) return true;
-  const [a, b] = [left.summary, right.summary];
-  return (
-    toHex(nodeHash(nodeDigest(left), nodeDigest(right))) === node.below &&
-    compareLeaves({ owner: a.lastOwner, device: a.lastDevice }, wanted) < 0 &&
-    compareLeaves(wanted, { owner: b.firstOwner, device: b.firstDevice }) < 0
-  );
 }
 
 /** `challengeOmission`, where there is a gap. `counts`: whether the court would count the reading that is shown. */

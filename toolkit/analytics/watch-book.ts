@@ -1,7 +1,12 @@
 import { AbiCoder, keccak256, type Provider, toBeHex } from "ethers";
-import type { AnalysisRequestedEvent } from "../../typechain-types/analytics/Analytics.js";
 import type { Addresses } from "../addresses.js";
-import { Analytics__factory, ITC__factory, PayoutRoller__factory, QuestionDesk__factory } from "../contracts.js";
+import {
+  Analytics__factory,
+  ITC__factory,
+  PayoutRoller__factory,
+  QuestionDesk__factory,
+  type RequestStructOutput,
+} from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex } from "../internal/bytes.js";
 import { paged } from "../internal/pages.js";
@@ -211,10 +216,8 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
   };
 }
 
-type RequestWords = AnalysisRequestedEvent.OutputObject["request"];
-
 /** A request as events and calldata have it. */
-export function requestOf(words: RequestWords): AnalysisRequest {
+export function requestOf(words: RequestStructOutput): AnalysisRequest {
   // By position: `filter` of what ethers decodes is the method of an array.
   const [requester, salt, purpose, query, filter, terms] = words;
   const { schema, operation, size, hashes, lower, upper, from, to, anchoredBy, cap } = query;

@@ -10,7 +10,7 @@ import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
 import {IEligibility, Verdict} from "./IEligibility.sol";
 import {IHoldings} from "./IHoldings.sol";
-import {Query, Request, Terms} from "./RequestTypes.sol";
+import {Query, Request} from "./RequestTypes.sol";
 import {Gap, Leaf, Node, Origin, Place, Proposal} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 

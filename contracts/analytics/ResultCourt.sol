@@ -213,11 +213,6 @@ contract ResultCourt is IResultCourt, Court {
         _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
     }
 
-    /// @dev Whoever may be found eligible only later has no place in a result, nor out of it.
-    function _isCertain(Request calldata asked) private pure returns (bool) {
-        return asked.filter.assurance == 0 && asked.filter.verifier == address(0);
-    }
-
     function _uphold(IAnalytics analytics, Request calldata asked, RequestId id, Fault fault, bool slashed) private {
         emit ChallengeUpheld(address(analytics), id, msg.sender, fault, slashed);
         if (slashed) analytics.slash(asked, msg.sender);
@@ -249,5 +244,10 @@ contract ResultCourt is IResultCourt, Court {
                 RequestId.unwrap(analytics.requestIdOf(other)) != RequestId.unwrap(id),
             CourtNothingWrong(id)
         );
+    }
+
+    /// @dev Whoever may be found eligible only later has no place in a result, nor out of it.
+    function _isCertain(Request calldata asked) private pure returns (bool) {
+        return asked.filter.assurance == 0 && asked.filter.verifier == address(0);
     }
 }

@@ -111,7 +111,9 @@ contract Analytics is IAnalytics, EIP712 {
         bytes32 s
     ) external returns (RequestId id) {
         id = _open(asked, asked.requester);
-        TOKEN.receiveWithAuthorization(asked.requester, address(this), escrow, validAfter, validBefore, nonce, v, r, s);
+        (address from, bytes32 nonce) = (asked.requester, RequestId.unwrap(id));
+        uint256 escrow = asked.terms.escrowOf();
+        TOKEN.receiveWithAuthorization(from, address(this), escrow, validAfter, validBefore, nonce, v, r, s);
     }
 
     /// @inheritdoc IAnalytics

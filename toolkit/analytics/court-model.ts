@@ -46,7 +46,7 @@ export function climbResult(digest: Uint8Array, { path, steps }: Place): Uint8Ar
 }
 
 /** Whether a node stands in a tree at a place. */
-export function isIn(root: string, node: ResultNode, place: Place): boolean {
+function _isIn(root: string, node: ResultNode, place: Place): boolean {
   const reached = climbResult(nodeDigest(node), place);
   return reached !== undefined && toHex(reached) === root.toLowerCase();
 }

@@ -111,8 +111,7 @@ contract Analytics is IAnalytics, EIP712 {
         bytes32 s
     ) external returns (RequestId id) {
         id = _open(asked, asked.requester);
-        (address from, bytes32 nonce) = (asked.requester, RequestId.unwrap(id));
-        uint256 escrow = asked.terms.escrowOf();
+        (address from, bytes32 nonce, uint256 escrow) = (asked.requester, RequestId.unwrap(id), asked.terms.escrowOf());
         TOKEN.receiveWithAuthorization(from, address(this), escrow, validAfter, validBefore, nonce, v, r, s);
     }
 
@@ -235,8 +234,7 @@ contract Analytics is IAnalytics, EIP712 {
         if (analysis.status != RequestStatus.Proposed) return proposal;
         proposal.id = id;
         proposal.root = analysis.root;
-        proposal.proposer = analysis.proposer;
-        proposal.snapshot = analysis.requestedAt;
+        (proposal.proposer, proposal.snapshot) = (analysis.proposer, analysis.requestedAt);
         proposal.proposedAt = analysis.proposedAt;
         proposal.proposedBlock = analysis.proposedBlock;
         proposal.challengeEnd = _challengeEndOf(asked, analysis);

@@ -1,0 +1,175 @@
+import { expect } from "chai";
+import { Wallet, ZeroHash } from "ethers";
+import { developmentKey } from "../../scripts/zk-circuits.js";
+import { Operation } from "../../toolkit/analytics/query.js";
+import { leafWords } from "../../toolkit/analytics/result-tree.js";
+import { proveSum } from "../../toolkit/analytics/zk-prove.js";
+import { commitValues, valuesSaltOf } from "../../toolkit/analytics/zk-values.js";
+import { Batch } from "../../toolkit/anchoring/batches.js";
+import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
+import { secretOf } from "../../toolkit/testing/fixture.js";
+import {
+  asked,
+  idOf,
+  type Kept,
+  type Market,
+  openMarket,
+  ownerOf,
+  propose,
+  provedLeaf,
+  raise,
+  readingsOf,
+  treeOf,
+} from "./market.js";
+import { openedOf, placed, type QuestionStage, question, withProposal } from "./questions.js";
+
+const NOTHING = { count: 0, start: 0, last: 0, aggregate: "0x", ranges: "0x" };
+
+/** What the next part goes on from: the latest `PartialLaid`. */
+async function laid({ market }: Pick<QuestionStage, "market">) {
+  const events = await market.desk.queryFilter(market.desk.filters.PartialLaid());
+  const { count, start, last, aggregate, ranges } = events.at(-1)?.args.opening ?? raise();
+  return { count, start, last, aggregate, ranges };
+}
+
+function lay(stage: QuestionStage, k: number, before: object, readings: readonly object[], by = stage.market.operator) {
+  const { market, request } = stage;
+  return market.desk
+    .connect(by)
+    .layReadings(market.addresses.Analytics, request, placed(stage, k).words, before as never, readings as never);
+}
+
+/** A device's batch of eight readings in its own log, with the commitment to their values. */
+async function committedBatch(market: Market, k: number, kept: readonly Kept[]) {
+  const key = market.keys[k] ?? raise();
+  const firstSequence = kept[0]?.reading.sequence ?? 0n;
+  const committed = {
+    device: key.id,
+    firstSequence,
+    values: kept.map(({ value }) => value),
+    salt: valuesSaltOf(fromHex(secretOf(1, `values-${k}`)), firstSequence),
+  };
+  const readings = kept.map(({ reading }) => reading);
+  const batch = new Batch(readings, market.digests, commitValues(committed));
+  const account = new Wallet(secretOf(1, `market-${k}`), market.ethers.provider);
+  await market.operator.sendTransaction({ to: account.address, value: 10n ** 18n });
+  const { size } = await market.anchor.headOf(account.address);
+  await market.anchor.connect(account).append(account.address, size, batch.entry);
+  const entryTime = BigInt(await market.networkHelpers.time.latest());
+  return { committed, batch, index: size, entryTime };
+}
+
+/** A proposal whose first device has eight readings in its own log, and a question about them. */
+async function withCommitted(operation: Operation = Operation.Mean) {
+  const market = await openMarket();
+  const request = await asked(market, { query: { operation } });
+  const kept = market.keys
+    .slice(0, 6)
+    .map((key, k) => readingsOf(market, request, key, k === 0 ? [5n, -7n, 9n, 0n, 11n, -3n, 8n, 1n] : [1n]));
+  const own = await committedBatch(market, 0, kept[0] ?? raise());
+  const leaves = kept.map((readings, k) => provedLeaf(request, ownerOf(market, k), readings));
+  const tree = treeOf(request, leaves);
+  await propose(market, request, tree);
+  const index = tree.indexOf(ownerOf(market, 0), market.keys[0]?.id ?? "") ?? raise();
+  const words = leafWords(leaves[0] ?? raise());
+  const desk = market.desk.connect(market.watcher);
+  await desk.question(market.addresses.Analytics, request, words, tree.place(index));
+  const { lower, upper } = request.query;
+  const query = { request: fromHex(idOf(market, request)), lower, upper };
+  const { sum, proof } = await proveSum(own.committed, query, await developmentKey("sum-64"));
+  const { header } = own.batch;
+  const proved = {
+    index: own.index,
+    entryTime: own.entryTime,
+    root: toHex(header.root),
+    count: header.count,
+    first: header.first,
+    last: header.last,
+    values: toHex(header.values),
+    logSiblings: [] as string[],
+    firstSequence: own.committed.firstSequence,
+    words: [BigInt.asUintN(256, sum)],
+    proof: toHex(proof),
+  };
+  const answer = (changes = {}, of = words) =>
+    market.desk.layProof(market.addresses.Analytics, request, of, NOTHING, { ...proved, ...changes });
+  return { market, request, leaves, tree, proved, answer };
+}
+
+describe("Answers in several transactions", function () {
+  this.timeout(240_000);
+
+  it("layReadings answers with the part that completes the leaf, and not before", async () => {
+    const stage = await withProposal();
+    await question(stage, 1);
+    const [a, b, c] = openedOf(stage, 1);
+    await expect(lay(stage, 1, NOTHING, [a ?? raise()])).to.emit(stage.market.desk, "PartialLaid");
+    await expect(lay(stage, 1, await laid(stage), [b ?? raise()])).to.emit(stage.market.desk, "PartialLaid");
+    const before = await stage.market.itc.balanceOf(stage.market.proposer.address);
+    await expect(lay(stage, 1, await laid(stage), [c ?? raise()])).to.emit(stage.market.desk, "QuestionSettled");
+    const deposit = await stage.market.desk.deposit();
+    expect(await stage.market.itc.balanceOf(stage.market.proposer.address)).to.equal(before + deposit);
+  });
+
+  it("layReadings goes on only from what the same sender laid open", async () => {
+    const stage = await withProposal();
+    await question(stage, 1);
+    const [a, b] = openedOf(stage, 1);
+    await lay(stage, 1, NOTHING, [a ?? raise()]);
+    const before = await laid(stage);
+    for (const call of [
+      lay(stage, 1, before, [b ?? raise()], stage.market.watcher),
+      lay(stage, 1, { ...before, aggregate: `0x${"11".repeat(64)}` }, [b ?? raise()]),
+    ]) {
+      await expect(call).to.be.revertedWithCustomError(stage.market.desk, "CourtWrongEvidence");
+    }
+  });
+
+  it("layReadings refuses readings that are laid twice, or don't follow", async () => {
+    const stage = await withProposal();
+    const [a, b] = openedOf(stage, 1);
+    await expect(lay(stage, 1, NOTHING, [a ?? raise()])).to.be.revertedWithCustomError(
+      stage.market.desk,
+      "QuestionDeskNotAsked",
+    );
+    await question(stage, 1);
+    await lay(stage, 1, NOTHING, [a ?? raise(), b ?? raise()]);
+    for (const again of [a, b]) {
+      const call = lay(stage, 1, await laid(stage), [again ?? raise()]);
+      await expect(call).to.be.revertedWithCustomError(stage.market.desk, "CourtWrongEvidence");
+    }
+  });
+
+  describe("layProof", () => {
+    it("answers for a batch of the device's own log, with none of its readings shown", async () => {
+      for (const operation of [Operation.Count, Operation.Sum, Operation.Mean]) {
+        const { market, answer } = await withCommitted(operation);
+        await expect(answer()).to.emit(market.desk, "QuestionSettled");
+        expect((await market.desk.queryFilter(market.desk.filters.PartialLaid())).length).to.equal(0);
+      }
+    });
+
+    it("refuses proofs of other sums, batches, devices and requests, and batches beyond the window", async () => {
+      const { market, request, leaves, proved, answer } = await withCommitted();
+      const other = leafWords(leaves[1] ?? raise());
+      for (const call of [
+        answer({ words: [(proved.words[0] ?? 0n) + 1n] }),
+        answer({ words: [] }),
+        answer({ words: [2n ** 256n - 1n] }),
+        answer({ proof: `0x${"00".repeat(256)}` }),
+        answer({ proof: proved.proof.slice(0, -2) }),
+        answer({ values: ZeroHash }),
+        answer({ index: 1n }),
+        answer({ firstSequence: 2n }),
+        answer({ count: 7n }),
+        answer({ first: request.query.from - 1n }),
+        answer({ last: request.query.to }),
+        answer({ entryTime: request.query.anchoredBy + 1n }),
+      ]) {
+        await expect(call).to.be.revertedWithCustomError(market.desk, "CourtWrongEvidence");
+      }
+      await expect(answer({}, other)).to.be.revertedWithCustomError(market.desk, "QuestionDeskNotAsked");
+      await expect(answer()).to.emit(market.desk, "QuestionSettled");
+    });
+  });
+});

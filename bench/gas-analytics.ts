@@ -1,4 +1,5 @@
-import { AbiCoder, id, keccak256 } from "ethers";
+import { AbiCoder, Contract, id, keccak256 } from "ethers";
+import { addHash } from "../toolkit/analytics/hyperloglog.js";
 import { Operation, type Query } from "../toolkit/analytics/query.js";
 import { ANY_DEVICE, type AnalysisRequest, Settlement, Weighting } from "../toolkit/analytics/requests.js";
 import {
@@ -17,7 +18,7 @@ import { fromHex, keccak256 as hashOf, intBytes, toHex, uintBytes } from "../too
 import { nodeHash } from "../toolkit/internal/merkle.js";
 import type { Account } from "../toolkit/testing/chain.js";
 import { secretOf } from "../toolkit/testing/fixture.js";
-import type { Bench, Measured } from "./rig.js";
+import { type Bench, type Measured, mock } from "./rig.js";
 
 const ITC_UNIT = 10n ** 18n;
 const NEVER = 4_000_000_000n;
@@ -61,7 +62,25 @@ export async function measureAnalytics(bench: Bench): Promise<Measured[]> {
     { id: "analytics.request", gas: gas[1] ?? 0 },
     { id: "analytics.propose", gas: proposed },
     { id: "analytics.decideChallenge.1M", gas: decided },
+    { id: "analytics.mergeHll1024", gas: await mergeOf(bench, 1_024) },
   ];
+}
+
+/** Merges two sketches of random values; the contract counts its own gas. */
+async function mergeOf(bench: Bench, registers: number): Promise<number> {
+  const { abi, bytecode } = await mock("SketchReference");
+  const probe = new Contract(await bench.deploy(abi, bytecode, []), abi, bench.chain.reader);
+  const [a, b] = ["a", "b"].map((label) => {
+    const sketch = new Uint8Array(registers);
+    for (let k = 0; k < 10 * registers; k++) {
+      const drawn = fromHex(secretOf(1, `${label}${k}`));
+      const view = new DataView(drawn.buffer, drawn.byteOffset);
+      addHash(sketch, view.getUint32(0), view.getUint32(4));
+    }
+    return toHex(sketch);
+  });
+  const answer = await probe.getFunction("mergeDistinct").staticCall(a, b);
+  return Number(answer[2]);
 }
 
 function requestOf(company: Account, salt: string, now: bigint): AnalysisRequest {

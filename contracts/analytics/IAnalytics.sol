@@ -62,7 +62,8 @@ interface IAnalytics {
     function request(Request calldata asked) external returns (RequestId id);
 
     /// @notice As `request`, with the requester's EIP-2612 permit for reward and fee. Only the requester.
-    /// @dev A permit that somebody else has used first does no harm: the allowance is there.
+    ///         Errors also: those of the token's `permit`.
+    /// @dev A permit that somebody else has used first does no harm: where the allowance is there, it isn't looked at.
     function requestWithPermit(
         Request calldata asked,
         uint256 deadline,

@@ -176,11 +176,11 @@ describe("Analytics, requests", () => {
       const request = await requestOf(market);
       for (const { v, r, s } of [await permitBy(market, watcher, ESCROW), await permitBy(market, company, 1n)]) {
         const call = analytics.connect(company).requestWithPermit(request, 4_000_000_000n, v, r, s);
-        await expect(call).to.be.revertedWithCustomError(itc, "ERC20InsufficientAllowance");
+        await expect(call).to.be.revertedWithCustomError(itc, "ERC2612InvalidSigner");
       }
       const late = await permitBy(market, company, ESCROW, 1n);
       const call = analytics.connect(company).requestWithPermit(request, 1n, late.v, late.r, late.s);
-      await expect(call).to.be.revertedWithCustomError(itc, "ERC20InsufficientAllowance");
+      await expect(call).to.be.revertedWithCustomError(itc, "ERC2612ExpiredSignature");
       const { v, r, s } = await permitBy(market, company, ESCROW);
       const foreign = analytics.connect(watcher).requestWithPermit(request, 4_000_000_000n, v, r, s);
       await expect(foreign).to.be.revertedWithCustomError(analytics, "AnalyticsNotRequester");

@@ -98,11 +98,7 @@ export async function request(world: World, step: StepOf<"request">): Promise<st
 export async function propose(world: World, step: StepOf<"propose">): Promise<string> {
   const state = world.request(step.request);
   const author = world.account(step.by);
-  const { tree, data, withheld, obstacle } = await resultOf(world, state);
-  if (obstacle) {
-    const what = `The result of ${state.name} can't be proposed: its ${obstacle} doesn't fit.`;
-    throw new ReplayError("ITC_REPLAY_RESULT", what, "Widen its window, or ask for less.");
-  }
+  const { tree, data, withheld } = await resultOf(world, state);
   const { reward, bond } = state.request.terms;
   const args = [state.request, tree.root, toHex(tree.aggregate), await contentOfData(data())];
   await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");

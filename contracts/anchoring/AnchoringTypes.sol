@@ -19,8 +19,8 @@ struct ReadingFields {
 /// @param count How many readings the batch has; 0 where the entry is the reading's own digest, without a batch.
 /// @param first Time of the batch's earliest reading.
 /// @param last Time of its latest.
-/// @param values Commitment to the batch's values, see `IPartialVerifier`; 0 where it has none.
 /// @param path Which side each sibling in the batch is on, see `Merkle.climb`.
+/// @param values Commitment to the batch's values, see `IPartialVerifier`; 0 where it has none.
 /// @param batchSiblings From the reading's leaf up to the batch's root.
 /// @param logSiblings From the entry's leaf up to its peak in the log as it is now.
 struct ReadingPlace {
@@ -30,8 +30,8 @@ struct ReadingPlace {
     uint64 count;
     uint64 first;
     uint64 last;
-    bytes32 values;
     uint256 path;
+    bytes32 values;
     bytes32[] batchSiblings;
     bytes32[] logSiblings;
 }

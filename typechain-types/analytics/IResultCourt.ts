@@ -55,9 +55,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ReadingFieldsStructOutput = [device: string, sequence: bigint, time: bigint, schema: string, content: string] & {device: string, sequence: bigint, time: bigint, schema: string, content: string }
   
 
-    export type ReadingPlaceStruct = {publisher: AddressLike, index: BigNumberish, entryTime: BigNumberish, count: BigNumberish, first: BigNumberish, last: BigNumberish, values: BytesLike, path: BigNumberish, batchSiblings: BytesLike[], logSiblings: BytesLike[]}
+    export type ReadingPlaceStruct = {publisher: AddressLike, index: BigNumberish, entryTime: BigNumberish, count: BigNumberish, first: BigNumberish, last: BigNumberish, path: BigNumberish, values: BytesLike, batchSiblings: BytesLike[], logSiblings: BytesLike[]}
 
-    export type ReadingPlaceStructOutput = [publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, values: string, path: bigint, batchSiblings: string[], logSiblings: string[]] & {publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, values: string, path: bigint, batchSiblings: string[], logSiblings: string[] }
+    export type ReadingPlaceStructOutput = [publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, path: bigint, values: string, batchSiblings: string[], logSiblings: string[]] & {publisher: string, index: bigint, entryTime: bigint, count: bigint, first: bigint, last: bigint, path: bigint, values: string, batchSiblings: string[], logSiblings: string[] }
   
 
   export interface IResultCourtInterface extends Interface {

@@ -655,14 +655,14 @@
                 "type": "uint64"
               },
               {
-                "internalType": "bytes32",
-                "name": "values",
-                "type": "bytes32"
-              },
-              {
                 "internalType": "uint256",
                 "name": "path",
                 "type": "uint256"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "values",
+                "type": "bytes32"
               },
               {
                 "internalType": "bytes32[]",
@@ -952,14 +952,14 @@
                 "type": "uint64"
               },
               {
-                "internalType": "bytes32",
-                "name": "values",
-                "type": "bytes32"
-              },
-              {
                 "internalType": "uint256",
                 "name": "path",
                 "type": "uint256"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "values",
+                "type": "bytes32"
               },
               {
                 "internalType": "bytes32[]",
@@ -1927,14 +1927,14 @@
                 "type": "uint64"
               },
               {
-                "internalType": "bytes32",
-                "name": "values",
-                "type": "bytes32"
-              },
-              {
                 "internalType": "uint256",
                 "name": "path",
                 "type": "uint256"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "values",
+                "type": "bytes32"
               },
               {
                 "internalType": "bytes32[]",

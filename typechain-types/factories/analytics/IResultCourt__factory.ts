@@ -2401,14 +2401,14 @@
             "type": "uint64"
           },
           {
-            "internalType": "bytes32",
-            "name": "values",
-            "type": "bytes32"
-          },
-          {
             "internalType": "uint256",
             "name": "path",
             "type": "uint256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "values",
+            "type": "bytes32"
           },
           {
             "internalType": "bytes32[]",

@@ -16,6 +16,7 @@ import {
   Origin,
   type ResultLeaf,
   ResultTree,
+  rangesOf,
 } from "../../toolkit/analytics/result-tree.js";
 import { Batch } from "../../toolkit/anchoring/batches.js";
 import { contentOf, type SignedReading, signReading } from "../../toolkit/anchoring/readings.js";
@@ -203,12 +204,6 @@ export function provedLeaf(request: AnalysisRequest, owner: string, kept: readon
   const partial = neutralPartial(request.query);
   for (const { reading, value } of kept) addToPartial(request.query, partial, value, reading.time);
   const sequences = kept.map(({ reading }) => reading.sequence);
-  const ranges: [bigint, bigint][] = [];
-  for (const sequence of sequences) {
-    const last = ranges.at(-1);
-    if (last && last[1] + 1n === sequence) last[1] = sequence;
-    else ranges.push([sequence, sequence]);
-  }
   const count = BigInt(kept.length);
   return {
     owner,
@@ -217,7 +212,7 @@ export function provedLeaf(request: AnalysisRequest, owner: string, kept: readon
     count,
     weight: request.terms.weighting === Weighting.Readings ? count : 1n,
     spent: 0n,
-    evidence: [encodeRanges(ranges), new Uint8Array()],
+    evidence: [encodeRanges(rangesOf(sequences)), new Uint8Array()],
     partial,
   };
 }

@@ -39,7 +39,7 @@ describe("the committed gas figures", () => {
     }
   });
 
-  it("are what README says, and what docs/anchoring.md says of those", async () => {
+  it("are what README says, and what the guides say of those", async () => {
     const { rows } = Results.parse(JSON.parse(await read("bench/results/gas.json")));
     const known = new Set(rows.flatMap(({ gas: found, peer }) => [found, peer?.gas ?? found]));
     const said = [...(await read("README.md")).matchAll(/^\| .* \| ([\d, /]+) \|$/gm)].flatMap(([, cell = ""]) =>
@@ -47,9 +47,18 @@ describe("the committed gas figures", () => {
     );
     expect(said.length).to.be.greaterThan(8);
     expect(said.filter((figure) => !known.has(figure))).to.deep.equal([]);
-    const page = await read("docs/anchoring.md");
-    for (const { id, gas: found } of rows.filter(({ id: one }) => one.startsWith("anchoring.")))
-      expect(page, id).to.contain(found.toLocaleString("en-US"));
+    const pages: readonly [string, (id: string) => boolean][] = [
+      ["anchoring", (id) => id.startsWith("anchoring.")],
+      ["analytics", (id) => id.startsWith("analytics.") && id !== "analytics.verifyZk"],
+      ["zk", (id) => id === "analytics.verifyZk"],
+      ["payouts", (id) => id.startsWith("payouts.")],
+    ];
+    for (const [name, isOwn] of pages) {
+      const page = await read(`docs/${name}.md`);
+      const own = rows.filter(({ id }) => isOwn(id));
+      expect(own.length, name).to.be.greaterThan(0);
+      for (const { id, gas: found } of own) expect(page, id).to.contain(found.toLocaleString("en-US"));
+    }
   });
 
   it("are what the code costs now", async () => {

@@ -17,12 +17,14 @@ import {
   Weighting,
 } from "../analytics/requests.js";
 import { contentOfData } from "../analytics/result-data.js";
+import { Origin } from "../analytics/result-tree.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
 import { fromHex, keccak256, sameBytes, toHex, uintBytes } from "../internal/bytes.js";
 import { secretOf } from "./fixture.js";
 import type { Source, StepOf } from "./scenario-schema.js";
+import { inUnits, millionths } from "./units.js";
 import { type Anchored, ReplayError, type RequestState, type World } from "./world.js";
 
 /** What proofs of partials can hold: values of 40 bits. */
@@ -42,11 +44,6 @@ const OPERATIONS = {
 } as const;
 const WEIGHTINGS = { readings: Weighting.Readings, devices: Weighting.Devices } as const;
 const SETTLEMENTS = { direct: Settlement.Direct, rolled: Settlement.Rolled, pushed: Settlement.Pushed } as const;
-
-/** A decimal such as "0.5" in millionths. */
-export function millionths(decimal: string): bigint {
-  return scaled(decimal, 6);
-}
 
 /** A company asks and pays into escrow. */
 export async function request(world: World, step: StepOf<"request">): Promise<string> {
@@ -128,7 +125,7 @@ function queryOf(step: StepOf<"request">, source: Source, now: bigint): Query {
   const operation = OPERATIONS[step.operation];
   const isSketch = operation === Operation.Distinct || operation === Operation.Membership;
   const bound = (text: string | undefined, otherwise: bigint) =>
-    isSketch ? 0n : text === undefined ? otherwise : scaled(text, source.scale);
+    isSketch ? 0n : text === undefined ? otherwise : inUnits(text, source.scale);
   return {
     schema: schemaIdOf(source),
     operation,
@@ -230,7 +227,7 @@ function noteSpent(world: World, state: RequestState, leaves: readonly { device:
   const { epsilon } = state.request.terms;
   if (epsilon === 0n) return;
   for (const { device, origin } of leaves) {
-    if (origin !== 2) continue;
+    if (origin !== Origin.Attested) continue;
     const key = spentKey(state, device.toLowerCase());
     world.spent.set(key, (world.spent.get(key) ?? 0n) + epsilon);
   }
@@ -250,10 +247,4 @@ function entropyOf(world: World, label: string): (bytes: number) => Uint8Array {
     }
     return drawn;
   };
-}
-
-function scaled(decimal: string, scale: number): bigint {
-  const [whole = "0", rest = ""] = decimal.replace("-", "").split(".");
-  const value = BigInt(whole + rest.padEnd(scale, "0").slice(0, scale));
-  return decimal.startsWith("-") ? -value : value;
 }

@@ -6,8 +6,8 @@ import { sameBytes, toHex } from "../internal/bytes.js";
 import type { Measured } from "./devices.js";
 import { count } from "./report-format.js";
 import type { Source, StepOf } from "./scenario-schema.js";
-import { fixedPoint } from "./sources.js";
 import { recordFleets } from "./steps-data.js";
+import { inUnits } from "./units.js";
 import { type CoverState, type FeedState, type FleetState, type Member, ReplayError, type World } from "./world.js";
 
 /** Makes a feed of the devices of fleets that measure one thing. Nobody is its gateway: each value comes with its device's signature. */
@@ -140,11 +140,4 @@ function oneMeaning(fleets: readonly FleetState[]): FleetState & { readonly sour
   if (same && first.source) return { ...first, source: first.source };
   const what = "The fleets of a feed measure different things.";
   throw new ReplayError("ITC_REPLAY_FEED", what, "Name fleets whose sources have one quantity, unit and scale.");
-}
-
-function inUnits(text: string, scale: number): bigint {
-  const value = fixedPoint(text, scale);
-  if (value !== undefined && value !== null) return value;
-  const what = `${text} is no number of at most ${scale} decimals.`;
-  throw new ReplayError("ITC_REPLAY_BAND", what, "Take no more decimals than the source's scale.");
 }

@@ -10,8 +10,8 @@ import { VirtualDevice } from "./devices.js";
 import { deployTarget, GAS_MONEY } from "./fixture.js";
 import type { Fleet, StepOf } from "./scenario-schema.js";
 import { type DeviceSeries, loadSource } from "./sources.js";
-import { millionths } from "./steps-analytics.js";
 import { openGateway } from "./steps-data.js";
+import { millionths } from "./units.js";
 import { type FleetState, type Member, ReplayError, type World } from "./world.js";
 
 /** Seconds for which a device's wish to be activated counts. */

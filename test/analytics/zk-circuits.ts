@@ -103,7 +103,7 @@ describe("circuits of partials", function () {
         const sum = { claim: (claim & FIELDS.sum.sum) | ((sumInput().claim as bigint) & ~FIELDS.sum.sum), commitment };
         expect(await signalsOf("sum-64", inputOf(off, sum, 64)), `${value}`).to.equal(undefined);
         const said = histogramInput() as Record<"claim" | "counts", bigint>;
-        for (const counts of [said.counts, said.counts - 1n, said.counts + 1n]) {
+        for (const counts of [said.counts, said.counts - 1n]) {
           const input = inputOf(off, { claim: said.claim, counts, commitment }, 64);
           expect(await signalsOf("histogram-64", input), `${value}`).to.equal(undefined);
         }
@@ -149,13 +149,18 @@ describe("circuits of partials", function () {
     ] as const) {
       const claim = input.claim as bigint;
       expect(await signalsOf(circuit, input)).not.to.equal(undefined);
-      for (const [field, mask] of Object.entries(fields)) {
+      for (const [place, [field, mask]] of Object.entries(fields).entries()) {
         if (field === "tie") continue;
         const least = mask & -mask;
-        // Wider bounds are another claim that is right.
+        // Wider bounds are another claim that is right; a field that runs over makes the one above it larger.
+        const above = Object.keys(fields)[place - 1];
         const down = field === "lower" ? [] : [claim - least, claim & ~mask];
         const up = field === "upper" ? [] : [claim + least, claim | mask];
-        for (const [k, other] of [claim ^ mask, claim + mask + least, ...down, ...up].entries())
+        const over = [
+          ...(above === "upper" ? [] : [claim + mask + least]),
+          ...(above === "lower" ? [] : [claim - mask - least]),
+        ];
+        for (const [k, other] of [claim ^ mask, ...down, ...up, ...over].entries())
           expect(await signalsOf(circuit, { ...input, claim: mod(other) }), `${field} ${k}`).to.equal(undefined);
       }
       // Beyond 253 bits, and less than nothing.

@@ -60,10 +60,45 @@ const analysis: ReportAnalysis = {
   error: "",
   reward: "1200",
   payments: [
-    { owner: "owner 1", devices: 12, readings: 12, itc: "600" },
-    { owner: "owner 2", devices: 8, readings: 8, itc: "400" },
-    { owner: "owner 3", devices: 4, readings: 4, itc: "200" },
+    { owner: "owner 1", devices: 12, readings: 12, weight: "12", itc: "600" },
+    { owner: "owner 2", devices: 8, readings: 8, weight: "8", itc: "400" },
+    { owner: "owner 3", devices: 4, readings: 4, weight: "4", itc: "200" },
   ],
+  state: "published",
+  request: {
+    id: `0x${"5a".repeat(32)}`,
+    operation: "mean",
+    quantity: "wind speed",
+    unit: "m/s",
+    lower: "0",
+    upper: "40",
+    cap: 10_000,
+    size: 0,
+    hashes: 0,
+    filter: [],
+    epsilon: "0",
+    fee: "10",
+    bond: "500",
+    weighting: "readings",
+    settlement: "rolled",
+    requestedAt: START + 2 * DAY,
+    deadline: START + 16 * DAY,
+    challengeWindow: 3 * DAY,
+  },
+  members: {
+    ...{ all: 26, eligible: 25, proved: 20, attested: 4, withheld: 2 },
+    reasons: [
+      { why: "ineligible", devices: 1 },
+      { why: "no-partial", devices: 1 },
+    ],
+    weights: [{ weight: "1", devices: 24 }],
+  },
+  outcome: {
+    figures: [{ what: "mean", value: "7.416667", unit: "m/s", deviation: "0" }],
+    chance: "none",
+    notes: ["2 of 26 devices are withheld: if they measure otherwise than the rest, the figure leans away from them."],
+  },
+  pay: { owners: "1200", carry: "0", fee: "10", proposer: "Open Aggregator" },
 };
 
 /** A run that passed, small and always the same. */

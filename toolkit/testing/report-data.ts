@@ -53,7 +53,7 @@ export async function reportOf(
     actors: actorsOf(world),
     invariants: records,
     data: dataOf(world),
-    analyses: [...world.requests.values()].filter(({ tree }) => tree).map((state) => analysisOf(world, state)),
+    analyses: [...world.requests.values()].map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
     ...(world.provenance && { provenance: world.provenance }),

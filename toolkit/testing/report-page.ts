@@ -12,13 +12,11 @@ import {
   formatWindow,
   verdictSentence,
 } from "./report-format.js";
-import { type Content, html, type Markup, trusted } from "./report-html.js";
+import { type Content, html, type Markup } from "./report-html.js";
 import { analysisCard, proofPath } from "./report-parts.js";
 import { partTree } from "./report-provenance.js";
-import { STYLE } from "./report-style.js";
+import { foot, pageOf } from "./report-shell.js";
 import { meter, table } from "./report-table.js";
-
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 /** The report as one HTML page that opens from disk and loads nothing. */
 export function renderPage(report: Report): string {
@@ -32,24 +30,7 @@ export function renderPage(report: Report): string {
     invariantsSection(report),
     verificationSection(report),
   ];
-  const page = html`<html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <title>${report.title} · ${report.verdict}</title>
-      <style>
-        ${trusted(STYLE)}
-      </style>
-    </head>
-    <body>
-      ${headline(report)}
-      <main>${sections}</main>
-      ${foot(report)}
-    </body>
-  </html>`;
-  return `<!doctype html>\n${page.markup}\n`;
+  return pageOf(`${report.title} · ${report.verdict}`, headline(report), html`${sections}`, foot(report));
 }
 
 function headline(report: Report): Markup {
@@ -152,7 +133,8 @@ function analysesSection({ analyses }: Report): Markup | undefined {
   return section(
     "What companies learned",
     "A company puts a reward in escrow and learns one figure over many devices; the owners who agreed share it.",
-    html`<div class="cards">${analyses.map(analysisCard)}</div>`,
+    html`<p><a href="analyses.html">Each request in full</a>: its terms, its cohort, the result with its error bars, and who got what.</p>
+      <div class="cards">${analyses.map(analysisCard)}</div>`,
   );
 }
 
@@ -266,19 +248,4 @@ function verificationSection({ verification }: Report): Markup | undefined {
       "evidence and an RPC address only.",
     proofPath(verification),
   );
-}
-
-function foot({ scenario, seed, chain, times }: Report): Markup {
-  return html`<footer>
-    <div>
-      <p>
-        Scenario <strong>${scenario}</strong>, seed <strong>${String(seed)}</strong>. The same seed gives the same
-        report, times aside. To run it again: <code>npm start</code>
-      </p>
-      <p>
-        Chain ${chain.name} (id ${String(chain.id)}), ${count(chain.blocks, "block")}. Started ${times.startedAt}, took
-        ${formatDuration(times.ms)}.
-      </p>
-    </div>
-  </footer>`;
 }

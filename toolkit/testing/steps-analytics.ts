@@ -28,7 +28,7 @@ import { inUnits, millionths } from "./units.js";
 import { type Anchored, ReplayError, type RequestState, type World } from "./world.js";
 
 /** What proofs of partials can hold: values of 40 bits. */
-const WIDEST = 2n ** 39n;
+export const WIDEST = 2n ** 39n;
 /** Readings of a device that fit into one answer, with room to spare; of more, the device attests to what they come to. */
 const MOST_PROVED = 200n;
 
@@ -101,7 +101,7 @@ export async function propose(world: World, step: StepOf<"propose">): Promise<st
   await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
   await world.send(author, "Analytics", "propose", args, "propose a result");
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
-  world.requests.set(state.name, { ...state, status: "proposed", tree, shares });
+  world.requests.set(state.name, { ...state, status: "proposed", tree, shares, proposer: step.by, withheld });
   noteSpent(world, state, tree.leaves);
   const { count, members } = tree.root.summary;
   return `${count} readings of ${members} devices${withheld.size > 0 ? `, ${withheld.size} withheld` : ""}`;

@@ -1,5 +1,6 @@
 import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
+import type { WithheldFor } from "../analytics/build-result.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
 import type { ResultTree } from "../analytics/result-tree.js";
 import type { FileContent, SealedContent } from "../anchoring/contents.js";
@@ -91,6 +92,9 @@ export interface RequestState {
   status: "open" | "proposed" | "final" | "rolled" | "published";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
+  /** The actor who proposed, and why some devices contribute nothing; once there is a tree. */
+  proposer?: string;
+  withheld?: ReadonlyMap<string, WithheldFor>;
 }
 
 /** A feed, and what it should hold. */

@@ -1,6 +1,6 @@
-import type { Report, ReportAnalysis, ReportPayment } from "./report.js";
+import type { Report, ReportAnalysis, ReportMembers, ReportPayment } from "./report.js";
 import { paymentChart } from "./report-charts.js";
-import { count, formatInstant, formatItc, formatNumber, formatSpan, sumItc } from "./report-format.js";
+import { count, formatFigure, formatInstant, formatItc, formatNumber, formatSpan, sumItc } from "./report-format.js";
 import { type Content, html, type Markup } from "./report-html.js";
 import { requestAnchor, resultLine } from "./report-parts.js";
 import { figureRows, resultChart, weightChart } from "./report-results.js";
@@ -40,7 +40,7 @@ const CARRIES = { direct: "to the company", rolled: "to the next roll", pushed: 
 const REASONS: Readonly<Record<string, string>> = {
   ineligible: "may not contribute now (state, assurance, region or attestation)",
   equivocation: "contradicted itself",
-  budget: "its owner’s privacy budget doesn’t allow it",
+  budget: "its owner’s budget allows no exact partial, or not so large an ε",
   spent: "spent the same budget twice",
   attested: "its word is against the rules",
   "proof-size": "too many readings to be proved, and it said nothing itself",
@@ -89,7 +89,7 @@ function requestPart(analysis: ReportAnalysis): Markup {
       ["Purpose", analysis.purpose],
       ["Operation", OPERATIONS[request.operation] ?? request.operation],
       ["Of", `${quantity}, in ${unit}`],
-      ["Window", `${formatInstant(from)} up to ${formatInstant(to)}`],
+      ["Window", `${formatInstant(from).replace(/ UTC$/, "")} to ${formatInstant(to)}`],
       ["Devices", request.filter.length === 0 ? "any" : request.filter.join(", ")],
       ["Bounds", boundWords(analysis)],
       ["Size", sizeWords(analysis)],
@@ -106,7 +106,7 @@ function requestPart(analysis: ReportAnalysis): Markup {
       ["Payout", SETTLEMENTS[request.settlement]],
       ["Asked at", formatInstant(request.requestedAt)],
       ["Deadline", formatInstant(request.deadline)],
-      ["To challenge", formatSpan(request.challengeWindow)],
+      ["Challenges", `for ${formatSpan(request.challengeWindow)} after a proposal`],
       ["State", stateWords(analysis)],
       ["Id", html`<code>${request.id}</code>`],
     ])}
@@ -134,11 +134,21 @@ function membersPart({ members, owners, readings, cohort }: ReportAnalysis): Mar
       ["Owners", formatNumber(owners)],
       ["Readings", formatNumber(readings)],
     ])}
-    <figure>
-      <figcaption><strong>Weights</strong>how many devices have which; heights grow with the square root</figcaption>
-      ${weightChart(members)}
-    </figure>
+    ${weightFigure(members)}
   </article>`;
+}
+
+/** One weight for all needs no picture. */
+function weightFigure(members: ReportMembers): Markup {
+  const [only, other] = members.weights;
+  if (only === undefined || other === undefined) {
+    const words = only && `Each of ${count(only.devices, "device")} weighs ${formatItc(only.weight)}.`;
+    return html`${words !== undefined && html`<p class="quiet">${words}</p>`}`;
+  }
+  return html`<figure>
+    <figcaption><strong>Weights</strong>how many devices have which; heights grow with the square root</figcaption>
+    ${weightChart(members)}
+  </figure>`;
 }
 
 function resultPart(analysis: ReportAnalysis): Markup {
@@ -150,13 +160,15 @@ function resultPart(analysis: ReportAnalysis): Markup {
     </article>`;
   }
   const columns = ["Figure", "Value#", "± 1 SD#", "± 2 SD#", "Unit"];
-  const unit = outcome.figures[0]?.what === "bin" ? `readings by ${request.quantity}, ${request.unit}` : analysis.unit;
+  const isHistogram = outcome.figures[0]?.what === "bin";
+  const isLine = outcome.figures[0]?.what === "slope";
+  const unit = isHistogram ? `readings by ${request.quantity}, ${request.unit}` : isLine ? request.unit : analysis.unit;
   const bars = outcome.chance === "none" ? "exact, so without error bars" : "thick: one standard deviation, thin: two";
   return html`<article class="card">
     <h3>The result</h3>
-    ${outcome.figures[0]?.what !== "bin" && resultLine(analysis)}
+    ${!isHistogram && resultLine(analysis)}
     <figure>
-      <figcaption><strong>${analysis.operation}</strong>${unit}; ${bars}</figcaption>
+      <figcaption>${unit}: ${bars}</figcaption>
       ${resultChart(analysis)}
     </figure>
     <ul class="notes">
@@ -169,7 +181,7 @@ function resultPart(analysis: ReportAnalysis): Markup {
   </article>`;
 }
 
-function payPart({ name, payments, pay, reward, request, members }: ReportAnalysis): Markup {
+function payPart({ name, state, payments, pay, reward, request, members }: ReportAnalysis): Markup {
   if (members === undefined) {
     return html`<article class="card">
       <h3>Who got what</h3>
@@ -178,10 +190,14 @@ function payPart({ name, payments, pay, reward, request, members }: ReportAnalys
   }
   const sorted = [...payments].sort((a, b) => Number(b.itc) - Number(a.itc));
   const rest = sorted.slice(TOP_OWNERS);
-  const rows = [...sorted.slice(0, TOP_OWNERS).map(payRow), ...(rest.length > 0 ? [restRow(rest)] : [])];
+  const rows = [
+    ...sorted.slice(0, TOP_OWNERS).map((payment) => payRow(payment, true)),
+    ...(rest.length > 0 ? [restRow(rest)] : []),
+  ];
   const columns = ["Owner", "Devices#", "Readings#", "Weight#", "ITC#"];
   return html`<article class="card">
     <h3>Who got what</h3>
+    ${state === "proposed" && html`<p class="quiet">If the result stands; until it is final, nobody has got it.</p>`}
     ${facts([
       ["Owners", `${formatItc(pay.owners, 18)} ITC, ${count(payments.length, "owner")}`],
       ["Carry", `${formatItc(pay.carry, 18)} ITC that rounding leaves, ${CARRIES[request.settlement]}`],
@@ -192,7 +208,7 @@ function payPart({ name, payments, pay, reward, request, members }: ReportAnalys
       ],
     ])}
     ${
-      payments.length > 1 &&
+      new Set(payments.map(({ itc }) => itc)).size > 1 &&
       html`<figure>
         <figcaption>ITC of each of ${count(payments.length, "owner")}, the most first</figcaption>
         ${paymentChart(payments)}
@@ -203,20 +219,31 @@ function payPart({ name, payments, pay, reward, request, members }: ReportAnalys
       rest.length > 0 &&
       html`<details>
         <summary>All ${count(payments.length, "owner")}</summary>
-        ${table(`All owners of ${name}`, columns, sorted.map(payRow), [], ALL_OWNERS)}
+        ${table(
+          `All owners of ${name}`,
+          columns,
+          sorted.map((payment) => payRow(payment, false)),
+          [],
+          ALL_OWNERS,
+        )}
       </details>`
     }
   </article>`;
 }
 
-function payRow({ owner, devices, readings, weight, itc }: ReportPayment): Content[] {
+function payRow({ owner, devices, readings, weight, itc }: ReportPayment, isShort: boolean): Content[] {
   return [
-    html`<code>${owner}</code>`,
+    html`<code>${isShort ? shortOwner(owner) : owner}</code>`,
     formatNumber(devices),
     formatNumber(readings),
     formatItc(weight),
     formatItc(itc),
   ];
+}
+
+/** An address by its ends; other names in full. */
+function shortOwner(owner: string): string {
+  return /^0x[0-9a-f]{40}$/i.test(owner) ? `${owner.slice(0, 8)}…${owner.slice(-6)}` : owner;
 }
 
 function restRow(rest: readonly ReportPayment[]): Content[] {
@@ -249,7 +276,7 @@ function stateWords({ state }: ReportAnalysis): string {
 
 function boundWords({ request: { lower, upper, unit } }: ReportAnalysis): string | undefined {
   if (lower === undefined && upper === undefined) return undefined;
-  const side = (bound: string | undefined) => (bound === undefined ? "any" : `${formatItc(bound, 9)} ${unit}`);
+  const side = (bound: string | undefined) => (bound === undefined ? "any" : `${formatFigure(bound)} ${unit}`);
   return `${side(lower)} to ${side(upper)}; values beyond count as these`;
 }
 

@@ -158,7 +158,7 @@ function payOf(world: World, { request, tree, proposer }: RequestState, payments
     owners: formatEther(owners),
     carry: formatEther(tree ? reward - owners : 0n),
     fee: formatEther(fee),
-    ...(proposer !== undefined && { proposer: titleOf(world, proposer) }),
+    ...(tree && proposer !== undefined && { proposer: titleOf(world, proposer) }),
   };
 }
 
@@ -188,10 +188,11 @@ function resultText(operation: Operation, { figures }: ReportOutcome, scale: num
 function errorText({ figures, chance }: ReportOutcome, epsilon: string): string {
   const [first, second] = figures;
   if (chance === "none" || first?.value === undefined) return "";
-  if (second?.what === "false positives") return `a value not seen passes in ${decimal(Number(second.value), 2)} %`;
   const deviation = Number(first.deviation);
   if (chance === "noise") return `± ${decimal(deviation, 3)} by noise (ε ${epsilon})`;
-  return deviation > 0 ? `± ${((100 * deviation) / Number(first.value)).toFixed(1)} %` : "";
+  const spread = deviation > 0 ? `± ${((100 * deviation) / Number(first.value)).toFixed(1)} %` : "";
+  const passing = second && `a value not seen passes in ${decimal(Number(second.value), 2)} %`;
+  return [spread, passing].filter(Boolean).join("; ");
 }
 
 function unitOf(operation: Operation, unit: string): string {

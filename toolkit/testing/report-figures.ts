@@ -41,7 +41,7 @@ interface Found {
 }
 
 /** The figures of a result with what chance has added, and what to bear in mind; nothing before there is one. */
-export function outcomeOf({ request, tree, source }: RequestState): ReportOutcome | undefined {
+export function outcomeOf({ request, tree, source, withheld }: RequestState): ReportOutcome | undefined {
   if (!tree) return undefined;
   const { query, terms } = request;
   const attested = tree.leaves.filter(({ origin }) => origin === Origin.Attested).length;
@@ -50,7 +50,6 @@ export function outcomeOf({ request, tree, source }: RequestState): ReportOutcom
   const { figures, relative = 0 } = found({ query, aggregate: tree.aggregate, deviations, unit, scale });
   const isSketch = query.operation === Operation.Distinct || query.operation === Operation.Membership;
   const chance = isSketch ? "sketch" : deviations.some((deviation) => deviation > 0) ? "noise" : "none";
-  const missing = tree.leaves.length - Number(tree.root.summary.members);
   const notes = [
     chance === "none" && "Exact for the readings that count: chance had no part in it.",
     chance === "noise" &&
@@ -62,11 +61,10 @@ export function outcomeOf({ request, tree, source }: RequestState): ReportOutcom
       "What is left is no figure: too few readings, too much noise, or a full sketch.",
     relative > ROUGH &&
       `What the figure is divided by has noise of ${Math.round(100 * relative)} % itself, so the bars are only rough.`,
+    scatterNote(figures),
     ...boundNotes(query, figures, unit, scale),
-    tree.leaves.some(({ count }) => count === query.cap) &&
-      `Of a device with more readings than ${query.cap}, the first ${query.cap} count.`,
-    missing > 0 &&
-      `${missing} of ${tree.leaves.length} devices are withheld: if they measure otherwise than the rest, the figure leans away from them.`,
+    tree.leaves.some(({ count }) => count === query.cap) && capNote(query.cap),
+    withheldNote(tree.leaves.length, tree.leaves.length - Number(tree.root.summary.members), withheld),
   ];
   return { figures, chance, notes: notes.filter((note) => note !== false) };
 }
@@ -171,6 +169,27 @@ function scatterOf(query: Query, aggregate: Uint8Array): number | undefined {
   return Math.sqrt(nearest({ numerator: r2.denominator - r2.numerator, denominator: slope.denominator ** 2n * free }));
 }
 
+/** What those who are missing may do to a result; why they are is known to who built it. */
+function withheldNote(all: number, missing: number, why: RequestState["withheld"]): string | false {
+  const silent = [...(why?.values() ?? [])].filter((reason) => reason === "no-partial").length;
+  const reason = silent > 0 ? `, ${silent} of them because there is nothing of theirs in the window` : "";
+  return (
+    missing > 0 &&
+    `${missing} of ${all} devices are withheld${reason}. If they would measure otherwise than the rest, the figure leans.`
+  );
+}
+
+function capNote(cap: bigint): string {
+  return cap === 1n ? "Of a device’s readings, the first counts." : `Of a device’s readings, the first ${cap} count.`;
+}
+
+/** The line is exact for the readings that there are; of others it says but so much. */
+function scatterNote(figures: readonly ReportFigure[]): string | false {
+  const { value, unit } = figures.find(({ what }) => what === "scatter") ?? {};
+  if (value === undefined) return false;
+  return `Were the readings a sample, the slope would have a standard error of ${decimal(Number(value), 3)} ${unit} (least squares).`;
+}
+
 /** What bounds do to a result. */
 function boundNotes(query: Query, figures: readonly ReportFigure[], unit: string, scale: number): string[] {
   const [lower, upper] = [query.lower, query.upper].map((bound) =>
@@ -193,7 +212,7 @@ function boundNotes(query: Query, figures: readonly ReportFigure[], unit: string
       return sides.length === 0
         ? []
         : [
-            `Values ${sides.join(" or ")} count as if they were there: where there are any, they pull the figure inwards.`,
+            `Values ${sides.join(" or ")} count as the bound itself: where there are any, they pull the figure inwards.`,
           ];
     }
     default:

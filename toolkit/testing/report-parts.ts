@@ -39,7 +39,7 @@ export function analysisCard(analysis: ReportAnalysis, index: number): Markup {
   return html`<article class="card">
     <p class="eyebrow">${analysis.company} asked</p>
     <h3>${analysis.name}</h3>
-    ${resultLine(analysis)}
+    ${resultLine(analysis, ` · ${analysis.operation}`)}
     <dl class="facts">
       ${facts.map(
         ([term, value]) =>
@@ -58,10 +58,10 @@ export function requestAnchor(index: number): string {
 }
 
 /** The result with its unit and error; a list of bins is set smaller. Without one, how far the request has come. */
-export function resultLine({ result, outcome, unit, error, operation, state }: ReportAnalysis): Markup {
-  if (outcome === undefined) return html`<p class="result">No result <small>${state} · ${operation}</small></p>`;
+export function resultLine({ result, outcome, unit, error, state }: ReportAnalysis, after = ""): Markup {
+  if (outcome === undefined) return html`<p class="result">No result <small>${state}${after}</small></p>`;
   const size = result.length > LONG_RESULT ? "result long" : "result";
-  return html`<p class="${size}">${result} <small>${unit}${error && html` ${error}`} · ${operation}</small></p>`;
+  return html`<p class="${size}">${result} <small>${unit}${error && html` ${error}`}${after}</small></p>`;
 }
 
 function payments({ name, payments }: ReportAnalysis): Markup {

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { ReportAnalysis, ReportFigure, ReportMembers } from "./report.js";
 import { draw } from "./report-charts.js";
-import { formatFigure, formatInstant, formatNumber } from "./report-format.js";
+import { decimal, formatFigure, formatInstant, formatNumber } from "./report-format.js";
 import { html, type Markup } from "./report-html.js";
 import { meter } from "./report-table.js";
 
@@ -141,7 +141,7 @@ function errorBars<Bar extends Point>(points: readonly Bar[], x: keyof Bar & str
 }
 
 function fillBar(figure: ReportFigure): Markup {
-  const words = `${figureWords(figure)} of the filter’s bits are set`;
+  const words = `${decimal(Number(figure.value), 3)} % of the filter’s bits are set`;
   return html`<div class="filled" role="img" aria-label="${words}">${meter(Number(figure.value), 100)}</div>
     <p class="quiet">${words}.</p>`;
 }

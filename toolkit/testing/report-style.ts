@@ -64,6 +64,8 @@ figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .result small { font-size: 1rem; font-weight: 400; letter-spacing: 0; color: var(--quiet); }
 .result, .result small { overflow-wrap: anywhere; }
 .result.long { font-size: 1.125rem; letter-spacing: 0; line-height: 1.4; }
+h3 + .facts { margin-top: 12px; }
+.facts:last-child, figure + .facts { margin-bottom: 0; }
 .facts { display: grid; grid-template-columns: auto 1fr; gap: 4px 20px; margin: 0 0 22px; font-size: .9375rem; }
 .facts dt { color: var(--quiet); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -72,6 +74,7 @@ a { color: var(--accent); text-underline-offset: .15em; }
 summary { cursor: pointer; color: var(--accent); font-size: .9375rem; }
 details { margin-top: 14px; }
 .more { margin: 18px 0 0; font-size: .9375rem; }
+.card > p.quiet { font-size: .9375rem; margin: 0 0 12px; }
 .notes { margin: 14px 0 0; padding-left: 1.2em; font-size: .9375rem; color: var(--quiet); }
 .notes li { margin-bottom: 4px; }
 .filled .meter { height: 10px; background: var(--line); border-radius: 3px; }

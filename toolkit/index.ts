@@ -37,6 +37,7 @@ export * from "./analytics/requests.js";
 export * from "./analytics/result-data.js";
 export * from "./analytics/result-faults.js";
 export * from "./analytics/result-format.js";
+export * from "./analytics/result-noise.js";
 export * from "./analytics/result-tables.js";
 export {
   compareLeaves,

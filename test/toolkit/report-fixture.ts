@@ -1,4 +1,52 @@
+import { DOMParser } from "linkedom";
 import type { Report, ReportAnalysis, ReportData } from "../../toolkit/testing/report.js";
+
+/** Text that would run, load or close something where it isn't escaped. */
+export const HOSTILE = `</style><script>alert("1")</script><img src=x onerror='a&b'>`;
+/** What is a number or a word of the format. */
+const KEPT = [
+  "format",
+  "verdict",
+  "itc",
+  "reward",
+  "itcPaid",
+  "itcBefore",
+  "itcAfter",
+  "value",
+  "deviation",
+  "from",
+  "to",
+];
+const KEPT_TOO = [
+  "lower",
+  "upper",
+  "weight",
+  "owners",
+  "carry",
+  "fee",
+  "bond",
+  "what",
+  "chance",
+  "settlement",
+  "weighting",
+];
+
+/** The report with every name, note and message replaced; numbers, dates, verdict and amounts stay. */
+export function hostile(report: Report): Report {
+  const kept = new Set([...KEPT, ...KEPT_TOO]);
+  const isKept = (holder: unknown, key: string) =>
+    kept.has(key) && !(key === "what" && !Object.hasOwn(Object(holder), "deviation"));
+  const text = JSON.stringify(report, function (this: unknown, key, value: unknown) {
+    return typeof value === "string" && !isKept(this, key) ? HOSTILE : value;
+  });
+  return JSON.parse(text) as Report;
+}
+
+const parser = new DOMParser();
+
+export function parse(page: string): ReturnType<typeof parser.parseFromString<"text/html">> {
+  return parser.parseFromString(page, "text/html");
+}
 
 const START = 1_325_376_000;
 const DAY = 86_400;

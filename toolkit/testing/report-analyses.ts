@@ -163,14 +163,19 @@ function resultPart(analysis: ReportAnalysis): Markup {
   const isHistogram = outcome.figures[0]?.what === "bin";
   const isLine = outcome.figures[0]?.what === "slope";
   const unit = isHistogram ? `readings by ${request.quantity}, ${request.unit}` : isLine ? request.unit : analysis.unit;
-  const bars = outcome.chance === "none" ? "exact, so without error bars" : "thick: one standard deviation, thin: two";
+  const bars =
+    outcome.chance === "none" ? "exact, so without error bars" : "thick bar: one standard deviation, thin: two";
+  const chart = resultChart(analysis);
   return html`<article class="card">
     <h3>The result</h3>
     ${!isHistogram && resultLine(analysis)}
-    <figure>
-      <figcaption>${unit}: ${bars}</figcaption>
-      ${resultChart(analysis)}
-    </figure>
+    ${
+      chart !== undefined &&
+      html`<figure>
+        <figcaption>${unit}; ${bars}</figcaption>
+        ${chart}
+      </figure>`
+    }
     <ul class="notes">
       ${outcome.notes.map((note) => html`<li>${note}</li>`)}
     </ul>
@@ -233,7 +238,7 @@ function payPart({ name, state, payments, pay, reward, request, members }: Repor
 
 function payRow({ owner, devices, readings, weight, itc }: ReportPayment, isShort: boolean): Content[] {
   return [
-    html`<code>${isShort ? shortOwner(owner) : owner}</code>`,
+    html`<code class="name">${isShort ? shortOwner(owner) : owner}</code>`,
     formatNumber(devices),
     formatNumber(readings),
     formatItc(weight),

@@ -15,7 +15,7 @@ import { lineSpread, meanSpread, wordDeviations } from "../analytics/result-nois
 import { Origin } from "../analytics/result-words.js";
 import { nearest } from "../internal/ratios.js";
 import type { ReportFigure, ReportOutcome } from "./report.js";
-import { decimal } from "./report-format.js";
+import { count, decimal } from "./report-format.js";
 import { WIDEST } from "./steps-analytics.js";
 import type { RequestState } from "./world.js";
 
@@ -53,10 +53,10 @@ export function outcomeOf({ request, tree, source, withheld }: RequestState): Re
   const notes = [
     chance === "none" && "Exact for the readings that count: chance had no part in it.",
     chance === "noise" &&
-      `Each of ${attested} devices has added noise of its own (ε ${formatUnits(terms.epsilon, 6).replace(/\.0$/, "")}). The bars are one and two ` +
-        "standard deviations of all of it together.",
+      `${count(attested, "attested device")} ${attested === 1 ? "has" : "have"} added noise of ${attested === 1 ? "its" : "their"} own ` +
+        `(ε ${plain(formatUnits(terms.epsilon, 6))}). Error bars are one and two standard deviations of all of it.`,
     chance === "sketch" &&
-      "A sketch of fixed size says about how many. The bars are one and two standard deviations of its estimate.",
+      "A sketch of fixed size says about how many. Error bars are one and two standard deviations of its estimate.",
     figures.some(({ value }) => value === undefined) &&
       "What is left is no figure: too few readings, too much noise, or a full sketch.",
     relative > ROUGH &&
@@ -172,11 +172,11 @@ function scatterOf(query: Query, aggregate: Uint8Array): number | undefined {
 /** What those who are missing may do to a result; why they are is known to who built it. */
 function withheldNote(all: number, missing: number, why: RequestState["withheld"]): string | false {
   const silent = [...(why?.values() ?? [])].filter((reason) => reason === "no-partial").length;
-  const reason = silent > 0 ? `, ${silent} of them because there is nothing of theirs in the window` : "";
-  return (
-    missing > 0 &&
-    `${missing} of ${all} devices are withheld${reason}. If they would measure otherwise than the rest, the figure leans.`
-  );
+  if (missing === 0) return false;
+  const withheld = `${missing} of ${all} devices are withheld`;
+  if (silent === missing) return `${withheld}: there is nothing of theirs to count.`;
+  const known = silent > 0 ? `, ${silent} of them with nothing to count` : "";
+  return `${withheld}${known}. If they would measure otherwise than the rest, the figure leans.`;
 }
 
 function capNote(cap: bigint): string {

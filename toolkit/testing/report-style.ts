@@ -62,7 +62,8 @@ figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .legend span:last-child { margin-left: 8px; }
 .result { font-size: 2.4rem; font-weight: 650; letter-spacing: -0.03em; line-height: 1.15; margin: 14px 0 18px; }
 .result small { font-size: 1rem; font-weight: 400; letter-spacing: 0; color: var(--quiet); }
-.result, .result small { overflow-wrap: anywhere; }
+.result { overflow-wrap: anywhere; }
+.result small { display: inline-block; line-height: 1.4; }
 .result.long { font-size: 1.125rem; letter-spacing: 0; line-height: 1.4; }
 h3 + .facts { margin-top: 12px; }
 .facts:last-child, figure + .facts { margin-bottom: 0; }
@@ -77,6 +78,7 @@ details { margin-top: 14px; }
 .card > p.quiet { font-size: .9375rem; margin: 0 0 12px; }
 .notes { margin: 14px 0 0; padding-left: 1.2em; font-size: .9375rem; color: var(--quiet); }
 .notes li { margin-bottom: 4px; }
+code.name { white-space: nowrap; font-weight: 400; }
 .filled .meter { height: 10px; background: var(--line); border-radius: 3px; }
 .filled .meter i { margin-left: 0; }
 .scroll { overflow-x: auto; margin-top: 14px; }

@@ -238,7 +238,7 @@ function payPart({ name, state, payments, pay, reward, request, members }: Repor
 
 function payRow({ owner, devices, readings, weight, itc }: ReportPayment, isShort: boolean): Content[] {
   return [
-    html`<code class="name">${isShort ? shortOwner(owner) : owner}</code>`,
+    isShort ? html`<code class="name">${shortOwner(owner)}</code>` : html`<code>${owner}</code>`,
     formatNumber(devices),
     formatNumber(readings),
     formatItc(weight),

@@ -1,4 +1,4 @@
-import { type CarbonProject, type Reductions, reductionsOf } from "../analytics/carbon.js";
+import type { CarbonProject, Reductions } from "../analytics/carbon.js";
 import type { Source } from "./scenario-schema.js";
 import type { FleetState } from "./world.js";
 
@@ -37,7 +37,7 @@ export interface PeriodState {
 /** An attempt that a contract refused, as the scenario says it must. */
 export interface Refusal {
   readonly period: string;
-  /** Such as "issue credits". */
+  /** The step's name. */
   readonly what: string;
   readonly by: string;
   /** The contract's error with its figures. */
@@ -49,14 +49,6 @@ export class CarbonBook {
   readonly projects = new Map<string, ProjectState>();
   readonly periods = new Map<string, PeriodState>();
   readonly refusals: Refusal[] = [];
-}
-
-/** What a project's meters measured in a period, from the data themselves: neither chain nor aggregator is asked. */
-export function meteredOf({ project, from, to }: PeriodState): { sum: bigint; grams: bigint } {
-  const readings = project.fleets.flatMap(({ members }) => members.flatMap(({ series }) => series.readings));
-  const within = readings.filter(({ time }) => time >= from && time < to);
-  const sum = within.reduce((total, { value }) => total + value, 0n);
-  return { sum, grams: reductionsOf(project.words, sum) };
 }
 
 /** Grams of a period that were retired. */

@@ -1,4 +1,5 @@
-import { meteredOf, type PeriodState, retiredOf } from "./carbon-book.js";
+import { reductionsOf } from "../analytics/carbon.js";
+import { type PeriodState, retiredOf } from "./carbon-book.js";
 import type { Invariant } from "./invariants.js";
 import type { World } from "./world.js";
 
@@ -7,24 +8,44 @@ export function carbonInvariants(): Invariant[] {
   return [creditsAsMetered(), creditsIssuedOnce()];
 }
 
+/** Its memory is what issued periods are due: what was anchored in time stays so. */
 function creditsAsMetered(): Invariant {
+  const dues = new Map<bigint, bigint>();
   return {
     name: "Credits as metered",
     description:
-      "A period's credits are the grams that its meters' data come to, computed apart from chain and aggregator; periods that were refused have none.",
-    async check({ carbon, contracts }) {
-      const periods = [...carbon.periods.values()];
+      "A period's credits are the grams that the data behind its meters' readings come to, computed apart from aggregator and contract; others have none.",
+    async check(world) {
+      const periods = [...world.carbon.periods.values()];
+      for (const period of periods) {
+        if (period.issued > 0n && !dues.has(period.credit)) dues.set(period.credit, gramsBehind(world, period));
+      }
       const failures = await Promise.all(
-        periods.map(async (period) => {
-          const { issued } = await contracts.carbon.supplyOf(period.credit);
-          const isGiven = periods.some(({ credit, issued: grams }) => credit === period.credit && grams > 0n);
-          const due = isGiven ? meteredOf(period).grams : 0n;
-          return issued === due ? undefined : `${period.name}: ${issued} credits are issued, ${due} were due`;
+        periods.map(async ({ name, credit }) => {
+          const { issued } = await world.contracts.carbon.supplyOf(credit);
+          const due = dues.get(credit) ?? 0n;
+          return issued === due ? undefined : `${name}: ${issued} credits are issued, ${due} were due`;
         }),
       );
       return verdict(periods.length, failures);
     },
   };
+}
+
+/** What the data come to of whose readings logs have in time; batches say which, and no value is taken from them. */
+function gramsBehind(world: World, { name, project, from, to }: PeriodState): bigint {
+  const { anchoredBy } = world.request(name).request.query;
+  const members = new Map(project.fleets.flatMap((fleet) => fleet.members.map((one) => [one.device.key.id, one])));
+  let units = 0n;
+  for (const { gateway } of world.gateways.values()) {
+    for (const { time: anchoredAt, batch } of gateway.anchoredBatches()) {
+      for (const { device, sequence, time } of batch.readings) {
+        const value = members.get(device)?.series.readings[Number(sequence)]?.value;
+        if (value !== undefined && time >= from && time < to && anchoredAt <= anchoredBy) units += value;
+      }
+    }
+  }
+  return reductionsOf(project.words, units);
 }
 
 function creditsIssuedOnce(): Invariant {

@@ -124,10 +124,11 @@ const factor = z
 
 const grams = positive.max(Number.MAX_SAFE_INTEGER).describe("Grams of CO2e, a credit each");
 
+const ERROR = "expected the name of a contract's error, such as CarbonLedgerPeriodPast";
 /** The error with which a contract has to refuse; then it is the step's aim. */
 const refused = z
-  .string()
-  .regex(/^[A-Z]\w*$/, "expected the name of a contract's error, such as CarbonLedgerPeriodPast")
+  .string(ERROR)
+  .regex(/^[A-Z]\w*$/, ERROR)
   .optional();
 
 const VERBS =

@@ -90,7 +90,7 @@ export async function issue(world: World, step: StepOf<"issue">): Promise<string
   const { request } = world.request(step.request);
   const args = [of.words, request, attested.deadline, attested.signature];
   const send = () => world.send(world.account(step.by), "CarbonLedger", "issue", args, "issue credits");
-  const refusal = await attempt(world, { ...step, what: "issue credits", by: step.by }, send);
+  const refusal = await attempt(world, step, step.by, send);
   if (refusal !== undefined) return refusal;
   period.issued = attested.amount;
   period.holders.set(of.owner, attested.amount);
@@ -117,39 +117,41 @@ export async function retireCredits(world: World, step: StepOf<"retire-credits">
   const grams = BigInt(step.grams);
   const args = [credit, grams, reason];
   const send = () => world.send(world.account(holder), "CarbonLedger", "retire", args, "retire credits");
-  const refusal = await attempt(world, { ...step, what: "retire credits", by: holder }, send);
+  const refusal = await attempt(world, step, holder, send);
   if (refusal !== undefined) return refusal;
   holders.set(holder, (holders.get(holder) ?? 0n) - grams);
   retired.push({ holder, grams, reason });
   return `${count(step.grams, "credit")} of ${holder}: ${reason}`;
 }
 
-/** Sends what the scenario wants refused or not; of a refusal, says what the contract said. */
+/** Sends, unless the scenario says that it is refused: then it has to be, and the answer says with what. */
 async function attempt(
   world: World,
-  { refused, request, what, by }: { refused?: string | undefined; request: string; what: string; by: string },
+  { do: verb, name, request, refused }: StepOf<"issue"> | StepOf<"retire-credits">,
+  by: string,
   send: () => Promise<unknown>,
 ): Promise<string | undefined> {
-  const error = await send().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
   if (refused === undefined) {
-    if (error !== undefined) throw error;
+    await send();
     return undefined;
   }
-  if (error === undefined) {
-    const told = `To ${what} for ${request} went through, and the scenario says ${refused}.`;
-    throw new ReplayError("ITC_REPLAY_ACCEPTED", told, "Take `refused` away, or look for the defect.");
+  try {
+    await send();
+  } catch (error) {
+    if (!(error instanceof RevertedError) || error.error?.name !== refused) {
+      const found = error instanceof Error ? error.message : String(error);
+      const what = `The scenario says ${refused}. ${found}`;
+      throw new ReplayError("ITC_REPLAY_REFUSAL", what, "Name the error with which it is refused.", { cause: error });
+    }
+    const { credit } = periodOf(world, request);
+    const named = (arg: unknown): string =>
+      arg === credit ? `credits of ${request}` : (world.nameOf.get(String(arg)) ?? String(arg));
+    const said = `${refused}(${error.error.args.map(named).join(", ")})`;
+    world.carbon.refusals.push({ period: request, what: name ?? verb, by, error: said });
+    return `refused: ${said}`;
   }
-  if (!(error instanceof RevertedError) || error.error?.name !== refused) {
-    const found = error instanceof Error ? error.message : String(error);
-    const told = `The scenario says ${refused}. ${found}`;
-    throw new ReplayError("ITC_REPLAY_REFUSAL", told, "Name the error with which it is refused.", { cause: error });
-  }
-  const said = `${refused}(${error.error.args.map(String).join(", ")})`;
-  world.carbon.refusals.push({ period: request, what, by, error: said });
-  return `refused: ${said}`;
+  const what = `Step ${name ?? verb} went through, and the scenario says ${refused}.`;
+  throw new ReplayError("ITC_REPLAY_ACCEPTED", what, "Take `refused` away, or look for the defect.");
 }
 
 function projectOf(world: World, name: string): ProjectState {

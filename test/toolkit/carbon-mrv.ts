@@ -106,6 +106,18 @@ describe("replaying carbon credits", () => {
     expect(comparable(await run())).to.equal(comparable(report));
   });
 
+  it("comes to the figures of docs/carbon.md", async () => {
+    const page = await readFile(new URL("../../docs/carbon.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (\d) \| ([\d,.]+) \| ([\d,]+) \|/gm)].map(([, ...cells]) =>
+      cells.map((cell) => cell.replaceAll(",", "")),
+    );
+    const periods = report.carbon?.projects[0]?.periods ?? [];
+    expect(rows).to.deep.equal(
+      periods.map(({ name, meters, energy, issued }) => [name, meters, energy, issued].map(String)),
+    );
+    for (const { error } of report.carbon?.refusals ?? []) expect(page).to.include(`| \`${error.split("(")[0]}\``);
+  });
+
   it("draws projects, periods, retirements and refusals into its report", () => {
     const page = renderPage(report);
     for (const text of ["Wind Cooperative", "1,776.444", "732,783", "Flights between two lakes", "TooFewMeters(3, 4)"])

@@ -162,7 +162,7 @@ describe("replaying carbon credits", () => {
       "do: wait, for: 1s",
     );
     expect(early.failure?.message).to.include("The result of january isn't final");
-    const signs = "do: attest, name: The cooperative signs in the verifier's place";
+    const signs = "do: attest, name: The cooperative signs instead";
     const unsigned = await run(`${signs}, request: january, signer: cooperative, valid: 30d`, "do: wait, for: 1s");
     expect(unsigned.failure?.message).to.include("Nobody has attested to january");
     expect((await run("unit: kWh", "unit: Wh")).failure?.code).to.equal("ITC_REPLAY_METERS");

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { renderAnalyses } from "./report-analyses.js";
+import type { ReportCarbon } from "./report-carbon.js";
 import { renderPage } from "./report-page.js";
 
 /** What a run leaves behind: `report.json` is this object, `index.html` and `analyses.html` are drawn from it. */
@@ -31,6 +32,8 @@ export interface Report {
   readonly verification: ReportVerification;
   /** Present when the run has traced parts. */
   readonly provenance?: ReportProvenance;
+  /** Present when the run has projects for credits. */
+  readonly carbon?: ReportCarbon;
   /** `startedAt` is ISO 8601 in UTC, `ms` the whole run in milliseconds. */
   readonly times: { readonly startedAt: string; readonly ms: number };
 }

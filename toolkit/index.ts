@@ -66,6 +66,7 @@ export * from "./analytics/shares.js";
 export * from "./analytics/watch.js";
 export type { WatchAddresses } from "./analytics/watch-book.js";
 export type { WatchNote } from "./analytics/watch-notes.js";
+export * from "./analytics/zk-answer.js";
 export * from "./analytics/zk-prove.js";
 export type { ProvableQuery } from "./analytics/zk-statements.js";
 export * from "./anchoring/attach.js";

@@ -124,8 +124,7 @@ export class Committing {
     if (!first) return undefined;
     const salt = valuesSaltOf(keccak256(concat(this.policy.secret, fromHex(device))), first.sequence);
     const { batch } = this.made(readings, salt);
-    const next = this.statements.next(served.row);
-    const index = next > size ? next : size;
+    const index = this.statements.next(served.row, size);
     return { device, index, firstSequence: first.sequence, count: batch.header.count, salt, entry: batch.entry };
   }
 

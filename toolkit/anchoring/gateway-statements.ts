@@ -78,9 +78,10 @@ export class Statements {
     return this.list(where, row, keyRow)[0];
   }
 
-  /** Where a device's next statement stands if no other entry comes before it. */
-  next(device: bigint): bigint {
-    return this.queue.count("SELECT MAX(place) + 1 FROM committed WHERE device = ?", device);
+  /** Where a device's next statement stands if no other entry comes before it: behind `size` entries and all other statements. */
+  next(device: bigint, size: bigint): bigint {
+    const sql = "SELECT MAX(?, COALESCE(MAX(place) + 1, 0)) FROM committed WHERE device = ?";
+    return this.queue.count(sql, size, device);
   }
 
   /** Statements that aren't final, of some devices after one, in the order of their logs. */

@@ -270,7 +270,9 @@ export class Committing {
   }
 
   private made(readings: readonly Kept[], salt: Uint8Array): CommittedBatch {
-    const spoilt = readings.find(({ reading, digest }) => !sameBytes(this.digests.reading(reading), digest));
+    const isSpoilt = (kept: Kept): boolean =>
+      !measured(kept) || !sameBytes(this.digests.reading(kept.reading), kept.digest);
+    const spoilt = readings.find(isSpoilt);
     if (spoilt) {
       throw corrupted(`Reading ${spoilt.reading.sequence} of ${spoilt.reading.device} isn't what was received.`);
     }

@@ -17,7 +17,6 @@ import type { GatewayOptions } from "../../toolkit/anchoring/gateway-options.js"
 import { readLog } from "../../toolkit/anchoring/log-reader.js";
 import { contentOf, saltOf, signReading } from "../../toolkit/anchoring/readings.js";
 import { verifyEvidence } from "../../toolkit/anchoring/verify.js";
-import { ZkError } from "../../toolkit/anchoring/zk-values.js";
 import { type DeviceKey, heldBy, signerOf } from "../../toolkit/identity/keys.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
@@ -68,9 +67,9 @@ describe("A gateway that commits to values", () => {
   });
   const offered = async (): Promise<BatchOffer> => (await committing().offerOf(key.id)) ?? expect.fail("No offer.");
   /** What the device says to an offer, of what it has measured itself. */
-  const stated = (offer: BatchOffer, by = key): BatchStatement => {
+  const stated = (offer: BatchOffer): BatchStatement => {
     const measured = Array.from({ length: Number(offer.count) }, (_, k) => measure(offer.firstSequence + BigInt(k)));
-    return stateBatch(by, domain(), measured, offer);
+    return stateBatch(key, domain(), measured, offer);
   };
   /** Works until nothing is under way. */
   const settle = async (): Promise<void> => {
@@ -80,20 +79,14 @@ describe("A gateway that commits to values", () => {
     }
     expect(committing().status().relaying).to.equal(0n);
   };
-  const logOf = (device = key.id) => readLog(rig.world.ethers.provider, rig.world.addresses.DataAnchor, device);
-  const mined = async (work: () => Promise<unknown>): Promise<void> => {
-    await rig.ask("evm_setAutomine", [true]);
-    await work();
-    await rig.ask("evm_setAutomine", [false]);
-  };
-
+  const logOf = () => readLog(rig.world.ethers.provider, rig.world.addresses.DataAnchor, key.id);
   onRig(
     (one) => {
       rig = one;
     },
     async () => {
       if (unused.length === spare.length) {
-        await mined(() => activeLot(rig.world, spare));
+        await rig.mined(() => activeLot(rig.world, spare));
         await rig.ask("hardhat_setBalance", [relayer.id, "0xde0b6b3a7640000"]);
       }
       key = unused.shift() ?? expect.fail("More devices are needed.");
@@ -159,37 +152,12 @@ describe("A gateway that commits to values", () => {
     gateway.receive(measure(2n).reading, openingOf(measure(2n).measurement));
     gateway.receive(measure(2n).reading, new Uint8Array(64));
     expect([(await offered()).firstSequence, (await offered()).count]).to.deep.equal([2n, 1n]);
-  });
-
-  it("leaves it to the device whether an offer is right", async () => {
-    sendMany(0n, 3);
-    const offer = await offered();
-    const mine = [0n, 1n, 2n].map((sequence) => measure(sequence));
-    const say = (by: DeviceKey, measured: readonly MeasuredReading[], changes = {}): string => {
-      try {
-        return stateBatch(by, domain(), measured, { ...offer, ...changes }).device;
-      } catch (error) {
-        return error instanceof ZkError ? error.code : String(error);
-      }
-    };
-    expect(say(key, mine)).to.equal(key.id);
-    expect(say(keyOf("another"), mine)).to.equal("ITC_ZK_OFFER");
-    expect(say(key, mine, { salt: offer.salt.map((byte) => byte ^ 1) })).to.equal("ITC_ZK_OFFER");
-    expect(say(key, mine, { entry: secret })).to.equal("ITC_ZK_OFFER");
-    expect(say(key, mine.with(1, measure(1n, 4n)))).to.equal("ITC_ZK_OFFER");
-    expect(say(key, mine.slice(1))).to.equal("ITC_ZK_OFFER");
-    const lied = { ...measure(1n), measurement: measure(1n, 4n).measurement };
-    for (const wrong of [
-      [],
-      mine.toReversed(),
-      mine.with(1, measure(1n, 3n, rain)),
-      mine.with(1, lied),
-      mine.with(1, measure(1n, 3n, wind, keyOf("x"))),
-    ]) {
-      expect(say(key, wrong)).to.equal("ITC_ZK_READINGS");
-    }
-    expect(say(key, mine.with(1, measure(1n, 2n ** 39n)))).to.equal("ITC_ZK_VALUES");
-    expect(say(key, mine, { salt: new Uint8Array(32) })).to.equal("ITC_ZK_VALUES");
+    committing().receive(stated(await offered()));
+    committing().receive(stateBatch(key, domain(), [measure(6n, 18n, rain)], await offered()));
+    // Reading 9 is the first of the next span.
+    const span = rig.now + 9n;
+    await again({ commit: { secret, relayer, verifiers: rig.world.addresses, span } });
+    expect([(await offered()).firstSequence, (await offered()).count]).to.deep.equal([7n, 2n]);
   });
 
   it("refuses statements that are malformed, tampered with, or of readings that it can't open", async () => {
@@ -283,7 +251,7 @@ describe("A gateway that commits to values", () => {
     const offer = await offered();
     const { anchor, addresses } = rig.world;
     const signature = key.sign(domain().entries.entry({ ...offer, entry: secret }));
-    await mined(() => anchor.appendFor(key.id, 0n, secret, signerOf(key, addresses), signature));
+    await rig.mined(() => anchor.appendFor(key.id, 0n, secret, signerOf(key, addresses), signature));
     committing().receive(stated(offer));
     await settle();
     expect(told).to.deep.equal([["overtaken", 0n]]);
@@ -299,13 +267,13 @@ describe("A gateway that commits to values", () => {
     committing().receive(stated(await offered()));
     const nonce = () => rig.world.ethers.provider.getTransactionCount(relayer.id);
     const before = await nonce();
-    await mined(() => rig.world.registry.suspend(key.id));
+    await rig.mined(() => rig.world.registry.suspend(key.id));
     for (let k = 0; k < 3; k++) {
       await gateway.tick();
       await rig.mine();
     }
     expect([told[0], await nonce()]).to.deep.equal([["unrelayed", 0n], before]);
-    await mined(() => rig.world.registry.resume(key.id));
+    await rig.mined(() => rig.world.registry.resume(key.id));
     const fees: bigint[] = [];
     await again({ fees: { ceiling: 1n, tip: 1n } });
     gateway.events.on("expensive", ({ ceiling }) => fees.push(ceiling));
@@ -324,7 +292,7 @@ describe("A gateway that commits to values", () => {
     const { registry, digests, addresses } = rig.world;
     const [from, to] = [key, next].map((one) => toHex(signerOf(one, addresses)));
     const change = digests.keyChange({ device: key.id, signer: fromHex(to ?? ""), nonce: 0n, deadline: FAR });
-    await mined(() => registry.rotateKey(key.id, from ?? "", to ?? "", FAR, key.sign(change), next.sign(change)));
+    await rig.mined(() => registry.rotateKey(key.id, from ?? "", to ?? "", FAR, key.sign(change), next.sign(change)));
     await gateway.tick();
     expect(told).to.deep.equal([["unrelayed", 0n]]);
     gateway.admit(next);
@@ -395,6 +363,7 @@ describe("A gateway that commits to values", () => {
       { relayer: keyOf("chip", "p256") },
       { readings: 0 },
       { readings: 257 },
+      { span: 0n },
       { verifiers: { ...rig.world.addresses, P256Verifier: "0x12" } },
     ];
     for (const change of wrong) {

@@ -71,7 +71,7 @@ export function committedBatch(
     reading.device === first.device &&
     reading.sequence === first.sequence + BigInt(k) &&
     sameBytes(reading.schema, first.schema) &&
-    openedBy(reading.content, openingOf(measurement)) !== undefined;
+    openedBy(reading.content, openingOf(measurement))?.value === measurement.value;
   if (!first || !readings.every(follows)) {
     throw new ZkError(
       "ITC_ZK_READINGS",

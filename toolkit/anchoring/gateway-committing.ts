@@ -35,6 +35,11 @@ export interface CommitPolicy {
   readonly verifiers: Verifiers;
   /** Most readings of an offer, up to 256. More than 64 take the larger circuit. */
   readonly readings: number;
+  /**
+   * Seconds: an offer's readings are of one such span, counted from 1970, by the device's clock. A proof is of whole batches, so they fit into requests
+   * whose windows begin and end with spans. Default: no spans.
+   */
+  readonly span?: bigint | undefined;
 }
 
 /** What the parts of a gateway share. */
@@ -249,7 +254,7 @@ export class Committing {
       for (const kept of page) {
         if (found.length === this.policy.readings) break;
         if (!measured(kept)) hopeless.push(kept.row);
-        else if (follows(found.at(-1), kept)) found.push(kept);
+        else if (follows(found.at(-1), kept, this.policy.span)) found.push(kept);
         else break;
       }
       if (hopeless.length > 0) this.statements.pass(hopeless);
@@ -311,9 +316,11 @@ function measured({ reading, payload }: Kept): MeasuredReading | undefined {
   return measurement && isCommittable([measurement.value]) ? { reading, measurement } : undefined;
 }
 
-function follows(before: Kept | undefined, { reading }: Kept): boolean {
+function follows(before: Kept | undefined, { reading }: Kept, span: bigint | undefined): boolean {
   if (!before) return true;
-  return reading.sequence === before.reading.sequence + 1n && sameBytes(reading.schema, before.reading.schema);
+  const { sequence, time, schema } = before.reading;
+  const isNext = reading.sequence === sequence + 1n && sameBytes(reading.schema, schema);
+  return isNext && (span === undefined || reading.time / span === time / span);
 }
 
 function checkShape(statement: BatchStatement): void {

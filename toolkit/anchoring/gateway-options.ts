@@ -112,6 +112,7 @@ const Plain = z.object({
       secret: z.instanceof(Uint8Array).refine(({ length }) => length === 32, "not 32 bytes"),
       verifiers: z.object({ P256Verifier: address, RsaVerifier: address, Erc1271Verifier: address }),
       readings: count.max(MAX_COMMITTED).default(64),
+      span: seconds.min(1n).optional(),
     })
     .optional(),
   confirmations: z.bigint().min(0n).default(12n),

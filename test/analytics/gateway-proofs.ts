@@ -77,13 +77,13 @@ async function brought(
     const part = kept.slice(sent, sent + count);
     sent += count;
     for (const { reading, value, salt } of part) gateway.receive(reading, openingOf({ value, salt }));
-    const offer = (await committing.offerOf(key.id)) ?? raise();
+    const draft = (await committing.draftOf(key.id)) ?? raise();
     committing.receive(
       stateBatch(
         key,
         domain,
         part.map(({ reading, value, salt }) => ({ reading, measurement: { value, salt } })),
-        offer,
+        draft,
       ),
     );
   }

@@ -27,12 +27,12 @@ function measure(sequence: bigint, value = sequence * 3n, schema = wind, by: Dev
 }
 
 const mine = [0n, 1n, 2n].map((sequence) => measure(sequence));
-const offer = stateBatch(key, domain, mine, { index: 5n, salt });
+const draft = stateBatch(key, domain, mine, { index: 5n, salt });
 
 /** What comes of it, or the error's code. */
-function say(measured: readonly MeasuredReading[], changes: Partial<typeof offer> = {}, by: DeviceKey = key): string {
+function say(measured: readonly MeasuredReading[], changes: Partial<typeof draft> = {}, by: DeviceKey = key): string {
   try {
-    return toHex(stateBatch(by, domain, measured, { ...offer, ...changes }).signature);
+    return toHex(stateBatch(by, domain, measured, { ...draft, ...changes }).signature);
   } catch (error) {
     return error instanceof ZkError ? error.code : String(error);
   }
@@ -40,13 +40,13 @@ function say(measured: readonly MeasuredReading[], changes: Partial<typeof offer
 
 describe("Batches that commit to their values", () => {
   it("are stated by their device alone, as it was offered and as it has measured", () => {
-    expect(isSignature(key, domain.entries.entry(offer), offer.signature)).to.equal(true);
-    expect(say(mine)).to.equal(toHex(offer.signature));
-    expect(say(mine, {}, keyOf("another"))).to.equal("ITC_ZK_OFFER");
-    expect(say(mine, { salt: salt.map((byte) => byte ^ 1) })).to.equal("ITC_ZK_OFFER");
-    expect(say(mine, { entry: new Uint8Array(32) })).to.equal("ITC_ZK_OFFER");
-    expect(say(mine.with(1, measure(1n, 4n)))).to.equal("ITC_ZK_OFFER");
-    expect(say(mine.slice(1))).to.equal("ITC_ZK_OFFER");
+    expect(isSignature(key, domain.entries.entry(draft), draft.signature)).to.equal(true);
+    expect(say(mine)).to.equal(toHex(draft.signature));
+    expect(say(mine, {}, keyOf("another"))).to.equal("ITC_ZK_DRAFT");
+    expect(say(mine, { salt: salt.map((byte) => byte ^ 1) })).to.equal("ITC_ZK_DRAFT");
+    expect(say(mine, { entry: new Uint8Array(32) })).to.equal("ITC_ZK_DRAFT");
+    expect(say(mine.with(1, measure(1n, 4n)))).to.equal("ITC_ZK_DRAFT");
+    expect(say(mine.slice(1))).to.equal("ITC_ZK_DRAFT");
   });
 
   it("have one device, one schema, consecutive numbers and the values that were signed", () => {
@@ -72,7 +72,7 @@ describe("Batches that commit to their values", () => {
 
   it("show anyone who is given the readings whether a header tells the truth", () => {
     const told = committedBatch(mine, salt, digests).batch;
-    expect([told.entry, told.header.count]).to.deep.equal([offer.entry, 3n]);
+    expect([told.entry, told.header.count]).to.deep.equal([draft.entry, 3n]);
     const other = committedBatch(mine, valuesSaltOf(fromHex("08"), 0n), digests).batch;
     expect(toHex(other.header.root)).to.equal(toHex(told.header.root));
     expect(toHex(other.header.values)).not.to.equal(toHex(told.header.values));

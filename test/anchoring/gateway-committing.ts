@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect } from "chai";
 import { entryOf } from "../../toolkit/anchoring/batches.js";
 import {
-  type BatchOffer,
+  type BatchDraft,
   type BatchStatement,
   type MeasuredReading,
   openingOf,
@@ -65,11 +65,11 @@ describe("A gateway that commits to values", () => {
     digests: rig.world.digests,
     entries: new EntryDigests({ chainId: rig.world.chainId, anchor: rig.world.addresses.DataAnchor }),
   });
-  const offered = async (): Promise<BatchOffer> => (await committing().offerOf(key.id)) ?? expect.fail("No offer.");
-  /** What the device says to an offer, of what it has measured itself. */
-  const stated = (offer: BatchOffer): BatchStatement => {
-    const measured = Array.from({ length: Number(offer.count) }, (_, k) => measure(offer.firstSequence + BigInt(k)));
-    return stateBatch(key, domain(), measured, offer);
+  const drafted = async (): Promise<BatchDraft> => (await committing().draftOf(key.id)) ?? expect.fail("No draft.");
+  /** What the device says to a draft, of what it has measured itself. */
+  const stated = (draft: BatchDraft): BatchStatement => {
+    const measured = Array.from({ length: Number(draft.count) }, (_, k) => measure(draft.firstSequence + BigInt(k)));
+    return stateBatch(key, domain(), measured, draft);
   };
   /** Works until nothing is under way. */
   const settle = async (): Promise<void> => {
@@ -99,13 +99,13 @@ describe("A gateway that commits to values", () => {
   );
 
   it("brings a batch that it offers and the device signs into the device's own log, once", async () => {
-    expect(await committing().offerOf(key.id)).to.equal(undefined);
+    expect(await committing().draftOf(key.id)).to.equal(undefined);
     sendMany(0n, 6);
-    const statement = stated(await offered());
+    const statement = stated(await drafted());
     committing().receive(statement);
     committing().receive(statement);
-    committing().receive(stated(await offered()));
-    expect(await committing().offerOf(key.id)).to.equal(undefined);
+    committing().receive(stated(await drafted()));
+    expect(await committing().draftOf(key.id)).to.equal(undefined);
     await settle();
     const { entries } = await logOf();
     const provable = [...committing().provable(key.id)];
@@ -140,32 +140,32 @@ describe("A gateway that commits to values", () => {
     sendMany(4n, 2);
     send(measure(6n, 18n, rain));
     sendMany(7n, 5);
-    const offer = await offered();
-    expect([offer.firstSequence, offer.count, offer.index]).to.deep.equal([4n, 2n, 0n]);
+    const draft = await drafted();
+    expect([draft.firstSequence, draft.count, draft.index]).to.deep.equal([4n, 2n, 0n]);
     await again();
-    expect(await offered()).to.deep.equal(offer);
-    committing().receive(stated(offer));
+    expect(await drafted()).to.deep.equal(draft);
+    committing().receive(stated(draft));
     await again();
-    const next = await offered();
+    const next = await drafted();
     expect([next.firstSequence, next.count, next.index]).to.deep.equal([6n, 1n, 1n]);
     // The opening may come later.
     gateway.receive(measure(2n).reading, openingOf(measure(2n).measurement));
     gateway.receive(measure(2n).reading, new Uint8Array(64));
-    expect([(await offered()).firstSequence, (await offered()).count]).to.deep.equal([2n, 1n]);
-    committing().receive(stated(await offered()));
-    committing().receive(stateBatch(key, domain(), [measure(6n, 18n, rain)], await offered()));
+    expect([(await drafted()).firstSequence, (await drafted()).count]).to.deep.equal([2n, 1n]);
+    committing().receive(stated(await drafted()));
+    committing().receive(stateBatch(key, domain(), [measure(6n, 18n, rain)], await drafted()));
     // Reading 9 is the first of the next span.
     const span = rig.now + 9n;
     await again({ commit: { secret, relayer, verifiers: rig.world.addresses, span } });
-    expect([(await offered()).firstSequence, (await offered()).count]).to.deep.equal([7n, 2n]);
+    expect([(await drafted()).firstSequence, (await drafted()).count]).to.deep.equal([7n, 2n]);
   });
 
   it("refuses statements that are malformed, tampered with, or of readings that it can't open", async () => {
     sendMany(0n, 3);
     gateway.receive(measure(3n).reading);
     send(measure(4n, 2n ** 39n));
-    const offer = await offered();
-    const right = stated(offer);
+    const draft = await drafted();
+    const right = stated(draft);
     const cases: readonly [Partial<BatchStatement>, string][] = [
       [{ device: keyOf("stranger").id }, "ITC_GATEWAY_UNKNOWN"],
       [{ index: -1n }, "ITC_GATEWAY_STATEMENT"],
@@ -190,21 +190,21 @@ describe("A gateway that commits to values", () => {
     for (const [change, code] of cases) await refused(() => committing().receive({ ...right, ...change }), code);
     expect(committing().status().relaying).to.equal(0n);
     committing().receive(right);
-    const later = stated({ ...offer, index: 1n });
+    const later = stated({ ...draft, index: 1n });
     await refused(() => committing().receive(later), "ITC_GATEWAY_STATEMENT", "reading 0 is in entry 0");
     await settle();
     const other = { ...right, entry: secret };
     await refused(() => committing().receive(other), "ITC_GATEWAY_STATEMENT", "another entry 0");
-    await refused(() => committing().offerOf(publisher.id), "ITC_GATEWAY_UNKNOWN");
+    await refused(() => committing().draftOf(publisher.id), "ITC_GATEWAY_UNKNOWN");
     gateway.admit(publisher);
-    await refused(() => committing().offerOf(publisher.id), "ITC_GATEWAY_OWN_LOG");
+    await refused(() => committing().draftOf(publisher.id), "ITC_GATEWAY_OWN_LOG");
     await refused(() => committing().evidenceOf(key.id, 3n), "ITC_GATEWAY_NOT_FINAL");
     await refused(() => committing().evidenceOf(key.id, 9n), "ITC_GATEWAY_NOT_KEPT");
   });
 
   it("loses and doubles nothing, whichever request to the node it is killed at", async () => {
     sendMany(0n, 2);
-    committing().receive(stated(await offered()));
+    committing().receive(stated(await drafted()));
     let lives = 0;
     for (let count = 1; committing().status().relaying > 0n; count = (count % 16) + 1, lives++) {
       let left = count;
@@ -230,7 +230,7 @@ describe("A gateway that commits to values", () => {
 
   it("sends again what a reorg has taken back, and notes the new time", async () => {
     sendMany(0n, 2);
-    committing().receive(stated(await offered()));
+    committing().receive(stated(await drafted()));
     const snapshot = await rig.ask("evm_snapshot", []);
     await gateway.tick();
     await rig.mine();
@@ -248,14 +248,14 @@ describe("A gateway that commits to values", () => {
 
   it("offers readings anew when another entry of the device has taken the place", async () => {
     sendMany(0n, 2);
-    const offer = await offered();
+    const draft = await drafted();
     const { anchor, addresses } = rig.world;
-    const signature = key.sign(domain().entries.entry({ ...offer, entry: secret }));
+    const signature = key.sign(domain().entries.entry({ ...draft, entry: secret }));
     await rig.mined(() => anchor.appendFor(key.id, 0n, secret, signerOf(key, addresses), signature));
-    committing().receive(stated(offer));
+    committing().receive(stated(draft));
     await settle();
     expect(told).to.deep.equal([["overtaken", 0n]]);
-    const next = await offered();
+    const next = await drafted();
     expect([next.index, next.firstSequence, next.count]).to.deep.equal([1n, 0n, 2n]);
     committing().receive(stated(next));
     await settle();
@@ -264,7 +264,7 @@ describe("A gateway that commits to values", () => {
 
   it("pays for nothing that the chain would refuse, and goes on when it doesn't", async () => {
     sendMany(0n, 2);
-    committing().receive(stated(await offered()));
+    committing().receive(stated(await drafted()));
     const nonce = () => rig.world.ethers.provider.getTransactionCount(relayer.id);
     const before = await nonce();
     await rig.mined(() => rig.world.registry.suspend(key.id));
@@ -286,8 +286,8 @@ describe("A gateway that commits to values", () => {
 
   it("asks the device again under its next key, when the old one can't speak any more", async () => {
     sendMany(0n, 2);
-    const offer = await offered();
-    committing().receive(stated(offer));
+    const draft = await drafted();
+    committing().receive(stated(draft));
     const next = heldBy(key.id, keyOf("committing next", "p256"));
     const { registry, digests, addresses } = rig.world;
     const [from, to] = [key, next].map((one) => toHex(signerOf(one, addresses)));
@@ -296,8 +296,8 @@ describe("A gateway that commits to values", () => {
     await gateway.tick();
     expect(told).to.deep.equal([["unrelayed", 0n]]);
     gateway.admit(next);
-    expect(await offered()).to.deep.equal(offer);
-    committing().receive({ ...offer, signature: next.sign(domain().entries.entry(offer)) });
+    expect(await drafted()).to.deep.equal(draft);
+    committing().receive({ ...draft, signature: next.sign(domain().entries.entry(draft)) });
     await settle();
     expect((await logOf()).entries.length).to.equal(1);
   });
@@ -307,14 +307,14 @@ describe("A gateway that commits to values", () => {
     gateway.admit(other);
     sendMany(0n, 2);
     for (const sequence of [0n, 1n]) send(measure(sequence, 5n, wind, other));
-    committing().receive(stated(await offered()));
-    const offer = (await committing().offerOf(other.id)) ?? expect.fail("No offer.");
+    committing().receive(stated(await drafted()));
+    const draft = (await committing().draftOf(other.id)) ?? expect.fail("No draft.");
     committing().receive(
       stateBatch(
         other,
         domain(),
         [0n, 1n].map((sequence) => measure(sequence, 5n, wind, other)),
-        offer,
+        draft,
       ),
     );
     const before = await rig.world.ethers.provider.getTransactionCount(relayer.id);
@@ -324,7 +324,7 @@ describe("A gateway that commits to values", () => {
     await again({ keep: 100n });
     rig.now += 101n;
     sendMany(2n, 1);
-    committing().receive(stated(await offered()));
+    committing().receive(stated(await drafted()));
     await settle();
     expect([...committing().provable(other.id)].length).to.equal(0);
     expect([...committing().provable(key.id)].map(({ index }) => index)).to.deep.equal([1n]);
@@ -332,7 +332,7 @@ describe("A gateway that commits to values", () => {
 
   it("gives away no values and no evidence that a disk has changed", async () => {
     sendMany(0n, 2);
-    committing().receive(stated(await offered()));
+    committing().receive(stated(await drafted()));
     await settle();
     for (const [sql, ask] of [
       ["UPDATE committed SET content = zeroblob(16)", () => [...committing().provable(key.id)]],

@@ -123,10 +123,10 @@ describe("A gateway's queue file", () => {
     gateway = await open({
       commit: { secret: new Uint8Array(32), relayer: keyOf("relayer"), verifiers: rig.world.addresses },
     });
-    expect(await gateway.committing?.offerOf(a.id)).to.equal(undefined);
+    expect(await gateway.committing?.draftOf(a.id)).to.equal(undefined);
     // What the device says again with its opening can be committed to.
     gateway.receive(rig.reading("a", 0n), openingOf({ value: 0n, salt: saltOf(fromHex("01"), 0n) }));
-    expect((await gateway.committing?.offerOf(a.id))?.count).to.equal(1n);
+    expect((await gateway.committing?.draftOf(a.id))?.count).to.equal(1n);
     await rig.settle(gateway);
     expect(gateway.evidenceOf(a.id, 1n).batch.count).to.equal(2n);
   });

@@ -13,7 +13,7 @@ export interface MeasuredReading {
 }
 
 /** Which of a device's readings are to be a batch of the device's own log, with a commitment to their values. */
-export interface BatchOffer {
+export interface BatchDraft {
   readonly device: DeviceId;
   /** Position in the device's log, which is the log's size by then. */
   readonly index: bigint;
@@ -25,8 +25,8 @@ export interface BatchOffer {
   readonly entry: Uint8Array;
 }
 
-/** An offer in its device's word. */
-export interface BatchStatement extends BatchOffer {
+/** A draft in its device's word. */
+export interface BatchStatement extends BatchDraft {
   /** The device's, over `EntryDigests.entry`: what `DataAnchor.appendFor` takes. */
   readonly signature: Uint8Array;
 }
@@ -93,30 +93,30 @@ export interface StateDomain {
 
 /**
  * Gives a device's word that a batch of its readings is an entry of its own log, and that the commitment in its header is to their values: for
- * a batch of the device's own making, or for a gateway's offer. The device computes the batch from what it has measured, and signs nothing else.
+ * a batch of the device's own making, or for a gateway's draft. The device computes the batch from what it has measured, and signs nothing else.
  *
  * @param readings Those of the batch, as the device remembers them.
- * @param at The gateway's offer; or position and salt alone.
+ * @param at The gateway's draft; or position and salt alone.
  * @example
- * const statement = stateBatch(key, { digests, entries }, remembered, offer);
- * Errors: ITC_ZK_READINGS, ITC_ZK_VALUES; ITC_ZK_OFFER when the offer isn't what these readings make.
+ * const statement = stateBatch(key, { digests, entries }, remembered, draft);
+ * Errors: ITC_ZK_READINGS, ITC_ZK_VALUES; ITC_ZK_DRAFT when the draft isn't what these readings make.
  */
 export function stateBatch(
   key: DeviceKey,
   { digests, entries }: StateDomain,
   readings: readonly MeasuredReading[],
-  at: Pick<BatchOffer, "index" | "salt"> & Partial<BatchOffer>,
+  at: Pick<BatchDraft, "index" | "salt"> & Partial<BatchDraft>,
 ): BatchStatement {
   const { batch, committed } = committedBatch(readings, at.salt, digests);
   const { device, firstSequence, salt } = committed;
   const { entry } = batch;
   if (device !== key.id || (at.entry && !sameBytes(at.entry, entry))) {
     throw new ZkError(
-      "ITC_ZK_OFFER",
+      "ITC_ZK_DRAFT",
       `The batch from reading ${firstSequence} of ${device} isn't the one that was offered.`,
       "Sign nothing: the gateway has other readings, or commits to other values.",
     );
   }
-  const offer = { device, index: at.index, firstSequence, count: batch.header.count, salt, entry };
-  return { ...offer, signature: key.sign(entries.entry(offer)) };
+  const draft = { device, index: at.index, firstSequence, count: batch.header.count, salt, entry };
+  return { ...draft, signature: key.sign(entries.entry(draft)) };
 }

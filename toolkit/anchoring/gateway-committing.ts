@@ -4,7 +4,7 @@ import { type DeviceId, type DeviceKey, isSignature, type Verifiers } from "../i
 import { concat, fromHex, keccak256, sameBytes } from "../internal/bytes.js";
 import type { Batch, BatchHeader } from "./batches.js";
 import {
-  type BatchOffer,
+  type BatchDraft,
   type BatchStatement,
   type CommittedBatch,
   committedBatch,
@@ -33,10 +33,10 @@ export interface CommitPolicy {
   readonly relayer: DeviceKey;
   /** Where the network's verifiers are: its addresses. */
   readonly verifiers: Verifiers;
-  /** Most readings of an offer, up to 256. More than 64 take the larger circuit. */
+  /** Most readings of a draft, up to 256. More than 64 take the larger circuit. */
   readonly readings: number;
   /**
-   * Seconds: an offer's readings are of one such span, counted from 1970, by the device's clock. A proof is of whole batches, so they fit into requests
+   * Seconds: a draft's readings are of one such span, counted from 1970, by the device's clock. A proof is of whole batches, so they fit into requests
    * whose windows begin and end with spans. Default: no spans.
    */
   readonly span?: bigint | undefined;
@@ -73,8 +73,8 @@ const PAGE = 512;
  * without showing a reading. A court takes such a batch from the device's own log alone: the gateway offers, the device signs, the gateway relays.
  *
  * @example
- * const offer = await gateway.committing?.offerOf(device); // to the device, on a confidential way
- * if (offer) gateway.committing?.receive(stateBatch(key, domain, remembered, offer));
+ * const draft = await gateway.committing?.draftOf(device); // to the device, on a confidential way
+ * if (draft) gateway.committing?.receive(stateBatch(key, domain, remembered, draft));
  */
 export class Committing {
   private readonly statements: Statements;
@@ -108,7 +108,7 @@ export class Committing {
    *
    * Errors: ITC_GATEWAY_UNKNOWN, ITC_GATEWAY_OWN_LOG, ITC_GATEWAY_NODE, ITC_GATEWAY_CORRUPT.
    */
-  async offerOf(device: DeviceId): Promise<BatchOffer | undefined> {
+  async draftOf(device: DeviceId): Promise<BatchDraft | undefined> {
     const size = await this.node.sizeAt("latest", this.served(device).key.id);
     // Read after the node has answered: there may be another key, or another statement by now.
     const served = this.served(device);
@@ -159,7 +159,7 @@ export class Committing {
       throw new GatewayError(
         "ITC_GATEWAY_COMMITMENT",
         `Entry ${index} of ${device} isn't the batch of its readings from ${firstSequence} with a commitment to their values.`,
-        "Ask for an offer, and sign it as stateBatch does.",
+        "Ask for a draft, and sign it as stateBatch does.",
       );
     }
     const signature = this.signatureOf(served, statement);
@@ -342,5 +342,5 @@ function checkShape(statement: BatchStatement): void {
 
 function refusal({ index, device }: BatchStatement, why: string): GatewayError {
   const what = `Entry ${index} of ${device} can't be taken: ${why}.`;
-  return new GatewayError("ITC_GATEWAY_STATEMENT", what, "Ask for an offer (offerOf), and sign that.");
+  return new GatewayError("ITC_GATEWAY_STATEMENT", what, "Ask for a draft (draftOf), and sign that.");
 }

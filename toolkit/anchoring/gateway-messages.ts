@@ -3,7 +3,7 @@ import { getAddress } from "ethers";
 import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
-import type { BatchOffer, BatchStatement } from "./committed-batch.js";
+import type { BatchDraft, BatchStatement } from "./committed-batch.js";
 import { GatewayError } from "./gateway-errors.js";
 import type { GatewayReceipt } from "./gateway-receipts.js";
 import type { SignedReading } from "./readings.js";
@@ -41,7 +41,7 @@ const whole = z.union([z.int().transform(BigInt), z.bigint()]).pipe(uint64);
 const reading = [bytes(20).transform(deviceOf), whole, whole, bytes(32), bytes(32), bytes()] as const;
 const Cbor = z.union([z.tuple([...reading]), z.tuple([...reading, bytes()])]);
 
-const Offer = {
+const Draft = {
   device: hex(20).transform(deviceOf),
   index: decimal(),
   firstSequence: decimal(),
@@ -49,8 +49,8 @@ const Offer = {
   salt: hex(31),
   entry: hex(32),
 };
-const OfferJson = z.strictObject(Offer);
-const StatementJson = z.strictObject({ ...Offer, signature: hex() });
+const DraftJson = z.strictObject(Draft);
+const StatementJson = z.strictObject({ ...Draft, signature: hex() });
 
 const ReceiptJson = z.strictObject({
   reading: hex(32),
@@ -60,21 +60,21 @@ const ReceiptJson = z.strictObject({
   signature: hex(65),
 });
 
-/** Writes a gateway's offer of a batch as JSON. It tells the salt: for the device alone. */
-export function writeOffer({ device, index, firstSequence, count, salt, entry }: BatchOffer): string {
+/** Writes a gateway's draft of a batch as JSON. It tells the salt: for the device alone. */
+export function writeDraft({ device, index, firstSequence, count, salt, entry }: BatchDraft): string {
   const numbers = { index: index.toString(), firstSequence: firstSequence.toString(), count: count.toString() };
   return JSON.stringify({ device, ...numbers, salt: toHex(salt), entry: toHex(entry) });
 }
 
-/** Reads what {@link writeOffer} writes; `stateBatch` checks it. Errors: as for {@link readReadingJson}. */
-export function readOffer(text: string): BatchOffer {
+/** Reads what {@link writeDraft} writes; `stateBatch` checks it. Errors: as for {@link readReadingJson}. */
+export function readDraft(text: string): BatchDraft {
   checkSize(text.length);
-  return parsed("offer", () => OfferJson.parse(JSON.parse(text)));
+  return parsed("draft", () => DraftJson.parse(JSON.parse(text)));
 }
 
 /** Writes a device's word for a batch as JSON. It tells the salt: for the gateway alone. */
 export function writeStatement(statement: BatchStatement): string {
-  return JSON.stringify({ ...JSON.parse(writeOffer(statement)), signature: toHex(statement.signature) });
+  return JSON.stringify({ ...JSON.parse(writeDraft(statement)), signature: toHex(statement.signature) });
 }
 
 /** Reads what {@link writeStatement} writes; `Committing.receive` checks it. Errors: as for {@link readReadingJson}. */

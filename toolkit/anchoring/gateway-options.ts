@@ -23,7 +23,7 @@ export interface GatewayOptions extends Omit<QueueOwner, "publisher"> {
   readonly intake?: Partial<IntakePolicy>;
   /**
    * Offers devices batches of their own logs with commitments to values, see `Committing`. Default: none, since each such batch is an entry of its
-   * own that the relayer pays for. 64 readings in an offer if nothing else is said.
+   * own that the relayer pays for. 64 readings in a draft if nothing else is said.
    */
   readonly commit?: Partial<CommitPolicy> & Omit<CommitPolicy, "readings">;
   /** Blocks on top of a batch's before it is final. Default 12; a chain's own finality (64 on Ethereum) is better. */

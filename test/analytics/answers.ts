@@ -5,8 +5,8 @@ import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords } from "../../toolkit/analytics/result-tree.js";
 import { proveHistogram, proveSum } from "../../toolkit/analytics/zk-prove.js";
 import type { ProvableQuery } from "../../toolkit/analytics/zk-statements.js";
-import { type CommittedValues, commitValues, valuesSaltOf } from "../../toolkit/analytics/zk-values.js";
 import { Batch } from "../../toolkit/anchoring/batches.js";
+import { type CommittedValues, commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import {

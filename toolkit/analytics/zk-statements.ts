@@ -1,6 +1,6 @@
 import { AbiCoder, keccak256 } from "ethers";
+import { type CommittedValues, commitValues, isCommittable, VALUE_OFFSET, ZkError } from "../anchoring/zk-values.js";
 import { toHex } from "../internal/bytes.js";
-import { type CommittedValues, commitValues, isCommittable, VALUE_OFFSET, ZkError } from "./zk-values.js";
 
 /** What of a request a proof is about. */
 export interface ProvableQuery {

@@ -283,7 +283,7 @@ contract Analytics is IAnalytics, EIP712 {
 
     /// @inheritdoc IAnalytics
     function requestIdOf(Request calldata asked) public view returns (RequestId) {
-        return RequestId.wrap(keccak256(abi.encode(block.chainid, address(this), asked)));
+        return asked.idOf();
     }
 
     function _open(Request calldata asked, address payer) private returns (RequestId id) {

@@ -8,10 +8,9 @@ import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
 import {IERC1056} from "../identity/IERC1056.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
-import {IEligibility, Verdict} from "./IEligibility.sol";
-import {IHoldings} from "./IHoldings.sol";
+import {IEligibility} from "./IEligibility.sol";
 import {Query, Request} from "./RequestTypes.sol";
-import {Gap, Leaf, Node, Origin, Place, Proposal} from "./ResultTypes.sol";
+import {Gap, Leaf, Node, Place, Proposal, Summary} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 
 /// @title What all courts look at
@@ -25,16 +24,13 @@ abstract contract Court is ICourt {
     IDeviceRegistry internal immutable REGISTRY;
     IDataAnchor internal immutable ANCHOR;
     IEligibility internal immutable ELIGIBILITY;
-    IHoldings internal immutable HOLDINGS;
 
     /// @param anchor Holds the logs; its registry knows the devices.
     /// @param eligibility Says who may be in a result.
-    /// @param holdings Says who had which device when.
-    constructor(IDataAnchor anchor, IEligibility eligibility, IHoldings holdings) {
+    constructor(IDataAnchor anchor, IEligibility eligibility) {
         REGISTRY = IDeviceRegistry(anchor.registry());
         ANCHOR = anchor;
         ELIGIBILITY = eligibility;
-        HOLDINGS = holdings;
     }
 
     /// @notice The proposal, while it can be challenged.
@@ -44,22 +40,6 @@ abstract contract Court is ICourt {
             proposal.root != 0 && block.timestamp <= proposal.challengeEnd,
             CourtWindowOver(proposal.id, proposal.challengeEnd)
         );
-    }
-
-    /// @notice Whether a leaf was due for this device: its owner had it for sure, and agreed to this kind of partial.
-    function _isDue(
-        Request calldata asked,
-        Proposal memory proposal,
-        address owner,
-        DeviceId device,
-        Origin origin
-    ) internal view returns (bool) {
-        (bool known, address holder) = HOLDINGS.holderAt(device, proposal.snapshot);
-        return
-            known &&
-            holder == owner &&
-            ELIGIBILITY.verdictOn(asked, device, owner, proposal.snapshot) == Verdict.Eligible &&
-            ELIGIBILITY.mayUse(asked, owner, device, origin, 0, proposal.snapshot);
     }
 
     /// @notice Whether a reading is one that the query speaks of, on chain in time, in the device's own word: in its own log, or with its
@@ -93,24 +73,23 @@ abstract contract Court is ICourt {
     /// @notice Requires that nothing stands where the leaf of this owner and device would: between the two children of a node, or beyond either
     ///         end of the root.
     function _requireGap(Proposal memory proposal, address owner, DeviceId device, Gap calldata gap) internal pure {
-        _requireIn(proposal, gap.node.digestOf(), gap.place);
-        if (gap.place.steps.length == 0 && _isOutside(gap.node, owner, device)) return;
-        require(
-            gap.node.below == ResultTree.above(gap.left.digestOf(), gap.right.digestOf()) &&
-                ResultTree.isBefore(gap.left.summary.lastOwner, gap.left.summary.lastDevice, owner, device) &&
-                ResultTree.isBefore(owner, device, gap.right.summary.firstOwner, gap.right.summary.firstDevice),
-            CourtNoGap(proposal.id, owner, device)
-        );
+        (Summary calldata left, Summary calldata right) = (gap.left.summary, gap.right.summary);
+        bool isBehind = ResultTree.isBefore(left.lastOwner, left.lastDevice, owner, device);
+        bytes32 digest = gap.left.digestOf();
+        bool isFree;
+        if (gap.steps.length == 0) {
+            isFree = isBehind || ResultTree.isBefore(owner, device, left.firstOwner, left.firstDevice);
+        } else {
+            isFree = isBehind && ResultTree.isBefore(owner, device, right.firstOwner, right.firstDevice);
+            digest = ResultTree.digestOf(gap.steps[0], ResultTree.above(digest, gap.right.digestOf()));
+            digest = digest.climb(gap.path, gap.steps[1:]);
+        }
+        require(digest == proposal.root, CourtNotInResult(proposal.id));
+        require(isFree, CourtNoGap(proposal.id, owner, device));
     }
 
     /// @notice The evidence that a leaf names, see `Leaf`.
     function _evidenceOf(bytes calldata first, bytes calldata second) internal pure returns (bytes32) {
         return keccak256(abi.encode(first, second));
-    }
-
-    function _isOutside(Node calldata root, address owner, DeviceId device) private pure returns (bool) {
-        return
-            ResultTree.isBefore(owner, device, root.summary.firstOwner, root.summary.firstDevice) ||
-            ResultTree.isBefore(root.summary.lastOwner, root.summary.lastDevice, owner, device);
     }
 }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Partials} from "./Partials.sol";
-import {Operation, Request, Terms} from "./RequestTypes.sol";
+import {Operation, Request, RequestId, Terms} from "./RequestTypes.sol";
 
 /// @title What may be asked, and what a result looks like in one word
 library RequestRules {
@@ -24,6 +24,20 @@ library RequestRules {
             terms.challengeWindow <= LONGEST_CHALLENGE_WINDOW &&
             terms.reward != 0 &&
             terms.bond >= minimumBond;
+    }
+
+    /// @notice The id of a request that a call brings, see `RequestId`.
+    /// @dev Its words are hashed as they came: with bits beyond its types it is a request that was never opened.
+    function idOf(Request calldata asked) internal view returns (RequestId id) {
+        // Assembly: 200 gas against 2,200 for an encoding, twice in each challenge. Tests compare it with the toolkit's.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 32), address())
+            calldatacopy(add(free, 64), asked, 864)
+            id := keccak256(free, 928)
+        }
     }
 
     /// @notice What is put in escrow: the owners' reward and the proposer's fee.

@@ -7,13 +7,12 @@ import {DeviceId} from "../identity/DeviceTypes.sol";
 import {Court} from "./Court.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IEligibility, Verdict} from "./IEligibility.sol";
-import {IHoldings} from "./IHoldings.sol";
 import {IQuestionDesk} from "./IQuestionDesk.sol";
 import {Fault, IResultCourt} from "./IResultCourt.sol";
 import {LeafRules} from "./LeafRules.sol";
 import {Partials} from "./Partials.sol";
 import {Request, RequestId, RequestStatus} from "./RequestTypes.sol";
-import {Gap, Leaf, Node, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
+import {Fork, Gap, Leaf, Node, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 
 /// @title Challenges of one transaction
@@ -27,14 +26,8 @@ contract ResultCourt is IResultCourt, Court {
 
     /// @param anchor Holds the logs.
     /// @param eligibility Says who may be in a result.
-    /// @param holdings Says who had which device when.
     /// @param desk Knows what was contributed on chain.
-    constructor(
-        IDataAnchor anchor,
-        IEligibility eligibility,
-        IHoldings holdings,
-        IQuestionDesk desk
-    ) Court(anchor, eligibility, holdings) {
+    constructor(IDataAnchor anchor, IEligibility eligibility, IQuestionDesk desk) Court(anchor, eligibility) {
         DESK = desk;
     }
 
@@ -60,7 +53,7 @@ contract ResultCourt is IResultCourt, Court {
         if (fits) {
             Summary memory merged;
             (fits, merged) = ResultTree.merge(left.summary, right.summary, keccak256(aggregate));
-            require(!fits || merged.hashOf() != node.summary.hashOf(), CourtNothingWrong(proposal.id));
+            require(!fits || merged.hashOf() != ResultTree.hashOf(node.summary), CourtNothingWrong(proposal.id));
         }
         _uphold(analytics, asked, proposal.id, Fault.Node, true);
     }
@@ -79,7 +72,7 @@ contract ResultCourt is IResultCourt, Court {
         Node memory own = leaf.nodeOf();
         require(node.below == own.below, CourtNotInResult(proposal.id));
         bool isGood =
-            node.summary.hashOf() == own.summary.hashOf() &&
+            ResultTree.hashOf(node.summary) == own.summary.hashOf() &&
                 LeafRules.isByRule(asked, leaf) &&
                 (keccak256(aggregate) != leaf.aggregate || Partials.isWellFormed(asked.query, aggregate));
         require(!isGood, CourtNothingWrong(proposal.id));
@@ -106,10 +99,11 @@ contract ResultCourt is IResultCourt, Court {
         IAnalytics analytics,
         Request calldata asked,
         Leaf[2] calldata leaves,
-        Place[2] calldata places
+        Fork calldata fork
     ) external {
-        Proposal memory proposal = _openWith(analytics, asked, leaves[0], places[0]);
-        _requireIn(proposal, leaves[1].nodeOf().digestOf(), places[1]);
+        Proposal memory proposal = _open(analytics, asked);
+        (bytes32 left, bytes32 right) = (leaves[0].nodeOf().digestOfBuilt(), leaves[1].nodeOf().digestOfBuilt());
+        require(ResultTree.climbBoth(left, right, fork) == proposal.root, CourtNotInResult(proposal.id));
         require(
             DeviceId.unwrap(leaves[0].device) == DeviceId.unwrap(leaves[1].device) &&
                 leaves[0].owner != leaves[1].owner &&
@@ -133,7 +127,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
         _requireEarlier(analytics, asked, other, proposal.id);
         (, bytes32 otherRoot, , , ) = analytics.resultOf(analytics.requestIdOf(other));
-        require(otherLeaf.nodeOf().digestOf().climb(otherPlace) == otherRoot, CourtNotInResult(proposal.id));
+        require(otherLeaf.nodeOf().digestOfBuilt().climb(otherPlace) == otherRoot, CourtNotInResult(proposal.id));
         require(LeafRules.spendsTwice(asked, leaf, other, otherLeaf), CourtNothingWrong(proposal.id));
         _uphold(analytics, asked, proposal.id, Fault.Budget, true);
     }
@@ -172,7 +166,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _open(analytics, asked);
         _requireGap(proposal, owner, reading.device, gap);
         require(
-            _isDue(asked, proposal, owner, reading.device, Origin.Attested) &&
+            ELIGIBILITY.isDue(asked, owner, reading.device, Origin.Attested, proposal.snapshot) &&
                 _counts(asked.query, reading.device, reading, readingPlace, signer, signature),
             CourtNothingWrong(proposal.id)
         );
@@ -189,7 +183,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
         require(
             leaf.count < DESK.contributionOf(analytics, proposal.id, leaf.device) &&
-                _isDue(asked, proposal, leaf.owner, leaf.device, Origin.Proved),
+                ELIGIBILITY.isDue(asked, leaf.owner, leaf.device, Origin.Proved, proposal.snapshot),
             CourtNothingWrong(proposal.id)
         );
         _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
@@ -207,7 +201,7 @@ contract ResultCourt is IResultCourt, Court {
         _requireGap(proposal, owner, device, gap);
         require(
             DESK.contributionOf(analytics, proposal.id, device) != 0 &&
-                _isDue(asked, proposal, owner, device, Origin.Proved),
+                ELIGIBILITY.isDue(asked, owner, device, Origin.Proved, proposal.snapshot),
             CourtNothingWrong(proposal.id)
         );
         _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
@@ -226,7 +220,7 @@ contract ResultCourt is IResultCourt, Court {
         Place calldata place
     ) private view returns (Proposal memory proposal) {
         proposal = _open(analytics, asked);
-        _requireIn(proposal, leaf.nodeOf().digestOf(), place);
+        _requireIn(proposal, leaf.nodeOf().digestOfBuilt(), place);
     }
 
     /// @dev Requires that the other request's result was past challenge when the data of this one came to their end: an honest proposer knew it,

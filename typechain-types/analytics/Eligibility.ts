@@ -26,14 +26,16 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface EligibilityInterface extends Interface {
-    getFunction(nameOrSignature: "mayUse" | "verdictOn"): FunctionFragment;
+    getFunction(nameOrSignature: "isDue" | "mayUse" | "verdictOn"): FunctionFragment;
 
     
 
-    encodeFunctionData(functionFragment: 'mayUse', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish, BigNumberish]): string;
+    encodeFunctionData(functionFragment: 'isDue', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'mayUse', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'verdictOn', values: [RequestStruct, AddressLike, AddressLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'mayUse', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'isDue', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'mayUse', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
   }
 
@@ -73,6 +75,14 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
 
     
     
+    isDue: TypedContractMethod<
+      [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     mayUse: TypedContractMethod<
       [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, spent: BigNumberish, snapshot: BigNumberish, ],
       [boolean],
@@ -91,7 +101,12 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'mayUse'): TypedContractMethod<
+    getFunction(nameOrSignature: 'isDue'): TypedContractMethod<
+      [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'mayUse'): TypedContractMethod<
       [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, spent: BigNumberish, snapshot: BigNumberish, ],
       [boolean],
       'view'

@@ -2,6 +2,7 @@ import { id } from "ethers";
 import type { AnalysisRequest } from "../toolkit/analytics/requests.js";
 import {
   compareLeaves,
+  forkOf,
   leafNode,
   leafWords,
   nodeDigest,
@@ -96,12 +97,13 @@ function doubled({ query }: AnalysisRequest): Lie {
   const [left, right] = [wayUp(leafNode(leaf), LEVELS - 1), wayUp(leafNode(twin), LEVELS - 1)];
   const root = above(left.top, nodeDigest(left.top), nodeDigest(right.top));
   const said = toHex(summaryHash(root.summary));
-  const places = [
-    { path: 0n, steps: [...left.steps, said, toHex(nodeDigest(right.top))] },
-    { path: 1n << BigInt(LEVELS - 1), steps: [...right.steps, said, toHex(nodeDigest(left.top))] },
-  ];
+  const [a, b] = [toHex(nodeDigest(left.top)), toHex(nodeDigest(right.top))];
+  const fork = forkOf(
+    { path: 0n, steps: [...left.steps, said, b] },
+    { path: 1n << BigInt(LEVELS - 1), steps: [...right.steps, said, a] },
+  );
   const aggregate = new ResultTree(query, [leaf]).aggregate;
-  return { root, aggregate, method: "challengeDouble", args: [[leafWords(leaf), leafWords(twin)], places] };
+  return { root, aggregate, method: "challengeDouble", args: [[leafWords(leaf), leafWords(twin)], fork] };
 }
 
 /** Two leaves side by side, between which the reading's device is missing. */
@@ -114,7 +116,8 @@ function omitted({ operator }: Bench, { query }: AnalysisRequest, reading: Shown
   ].sort(compareLeaves);
   const tree = new ResultTree(query, pair);
   const { top, steps } = wayUp(tree.root, LEVELS - 1);
-  const gap = { place: { path: 0n, steps }, node: tree.root, left: tree.node(0).node, right: tree.node(1).node };
+  const [left, right] = [tree.node(0).node, tree.node(1).node];
+  const gap = { left, right, path: 0n, steps: [toHex(summaryHash(tree.root.summary)), ...steps] };
   const args = [owner, gap, ...reading.args];
   return { root: top, aggregate: tree.aggregate, method: "challengeOmission", args };
 }

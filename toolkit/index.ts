@@ -43,6 +43,8 @@ export {
   type Evidence as LeafEvidence,
   encodeRanges,
   evidenceHash,
+  type Fork,
+  forkOf,
   type Gap,
   isRootOf,
   type LeafWords,

@@ -22,6 +22,7 @@ import { ResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultCheck, ResultFault } from "./result-faults.js";
 import {
   compareLeaves,
+  forkOf,
   isRootOf,
   nodeDigest,
   Origin,
@@ -189,9 +190,10 @@ function* doubles(tree: ResultTree): Generator<ResultFault> {
       first.set(device, index);
       continue;
     }
-    const leaves: [Placed, Placed] = [placed(tree, other), placed(tree, index)];
-    const ruling = ruleOnDouble(leaves[0].leaf, leaf);
-    if (ruling !== "refused") yield { kind: "double", ruling, leaves };
+    const before = placed(tree, other);
+    const ruling = ruleOnDouble(before.leaf, leaf);
+    const fork = forkOf(before.place, tree.place(index));
+    if (ruling !== "refused") yield { kind: "double", ruling, leaves: [before.leaf, leaf], fork };
   }
 }
 

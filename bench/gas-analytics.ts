@@ -43,7 +43,7 @@ export async function marketOf(bench: Bench): Promise<{ company: Account; aggreg
   const { operator, addresses } = bench;
   const [company, aggregator] = [await bench.account("company"), await bench.account("aggregator")];
   for (const account of [company, aggregator]) {
-    await bench.send(operator, addresses.ITC, ITC__factory.abi, "transfer", [account.address, 10_000n * ITC_UNIT]);
+    await bench.send(operator, addresses.ITC, ITC__factory.abi, "transfer", [account.address, 1_000_000n * ITC_UNIT]);
     await bench.send(account, addresses.ITC, ITC__factory.abi, "approve", [addresses.Analytics, 2n ** 256n - 1n]);
   }
   return { company, aggregator };
@@ -67,7 +67,7 @@ async function mergeOf(bench: Bench, registers: number): Promise<number> {
 }
 
 /** A request for the mean of the last day's readings. */
-export function requestOf(company: Account, salt: string, now: bigint): AnalysisRequest {
+export function requestOf(company: Account, salt: string, now: bigint, bond = 100n): AnalysisRequest {
   const query: Query = {
     schema: fromHex(id("schema")),
     operation: Operation.Mean,
@@ -86,7 +86,7 @@ export function requestOf(company: Account, salt: string, now: bigint): Analysis
     price: 10n ** 12n,
     reward: 1_000n * ITC_UNIT,
     fee: 10n * ITC_UNIT,
-    bond: 100n * ITC_UNIT,
+    bond: bond * ITC_UNIT,
     deadline: NEVER,
     challengeWindow: DAY,
     weighting: Weighting.Readings,

@@ -29,9 +29,13 @@ import type { Bench, Measured } from "./rig.js";
 const NEVER = 4_000_000_000n;
 const UNLIMITED = 2n ** 64n - 1n;
 const MILLION = 1_000_000n;
+/** ITC: a million leaves ask for a thousand times the least bond. */
+const BOND = 100_000n;
 /** Levels of a tree of 1,000,000 leaves. */
 const LEVELS = 20;
-const HOURS_OF_YEAR = 8_760;
+/** Entries of a log of a year, hour by hour, and one more day; the reading is of the last hours of the year. */
+const HOURS = 8_784;
+const HOUR_OF_READING = 8_750;
 const { abi } = ResultCourt__factory;
 
 /** What a challenge is measured in. */
@@ -71,7 +75,7 @@ export async function measureChallenges(bench: Bench): Promise<Measured[]> {
 async function decide(stage: Stage, salt: string, lieOf: (request: AnalysisRequest) => Lie): Promise<number> {
   const { bench, company, aggregator } = stage;
   const { addresses, chain, operator } = bench;
-  const request = requestOf(company, salt, await chain.now());
+  const request = requestOf(company, salt, await chain.now(), BOND);
   await bench.send(company, addresses.Analytics, Analytics__factory.abi, "request", [request]);
   await chain.wait(3n);
   const { root, aggregate, method, args } = lieOf(request);
@@ -162,8 +166,8 @@ async function anchoredReadings(bench: Bench): Promise<{ own: Shown; shared: Sho
   const readingOf = (key: DeviceKey, sequence: bigint) =>
     signReading(key, digests, { sequence, time, schema, content: keccak256(uintBytes(sequence, 32)) });
 
-  const single = readingOf(alone, 8_700n);
-  const year = { publisher: alone.id, size: HOURS_OF_YEAR, place: 8_700, entry: digests.reading(single), time };
+  const single = readingOf(alone, BigInt(HOUR_OF_READING));
+  const year = { publisher: alone.id, size: HOURS, place: HOUR_OF_READING, entry: digests.reading(single), time };
   const own = placed(single, year, await plantLog(bench, year));
   const batch = new Batch(
     Array.from({ length: 4_096 }, (_, k) => readingOf(many, BigInt(k))),

@@ -69,7 +69,8 @@ interface IResultCourt is ICourt {
     ) external;
 
     /// @notice Shows a leaf whose device or owner may not be in the result, see `IEligibility`: it wasn't eligible at the snapshot, or the consent
-    ///         doesn't cover such a partial, its budget included. A leaf that is withheld harms nobody and can't be challenged so. Doubtful
+    ///         doesn't cover such a partial, its budget included. Of a withheld leaf: its device was no member then (`IEligibility.wasMember`), so that
+    ///         none are made up to hide others among. Doubtful
     ///         members (assurance, attestation) take the proposal down without its bond.
     function challengeMember(
         IAnalytics analytics,

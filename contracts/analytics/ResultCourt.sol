@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
 import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
 import {DeviceId} from "../identity/DeviceTypes.sol";
@@ -87,11 +88,18 @@ contract ResultCourt is IResultCourt, Court {
         Place calldata place
     ) external {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
-        require(leaf.origin != Origin.Withheld, CourtNothingWrong(proposal.id));
-        Verdict verdict = ELIGIBILITY.verdictOn(asked, leaf.device, leaf.owner, proposal.snapshot);
-        bool mayUse = ELIGIBILITY.mayUse(asked, leaf.owner, leaf.device, leaf.origin, leaf.spent, proposal.snapshot);
-        require(verdict != Verdict.Eligible || !mayUse, CourtNothingWrong(proposal.id));
-        _uphold(analytics, asked, proposal.id, Fault.Member, verdict == Verdict.Ineligible || !mayUse);
+        bool slashed = true;
+        if (leaf.origin == Origin.Withheld) {
+            bool isGhost = !ELIGIBILITY.wasMember(asked, leaf.device, leaf.owner, proposal.snapshot);
+            require(isGhost, CourtNothingWrong(proposal.id));
+        } else {
+            Verdict verdict = ELIGIBILITY.verdictOn(asked, leaf.device, leaf.owner, proposal.snapshot);
+            slashed =
+                verdict == Verdict.Ineligible ||
+                !ELIGIBILITY.mayUse(asked, leaf.owner, leaf.device, leaf.origin, leaf.spent, proposal.snapshot);
+            require(slashed || verdict == Verdict.Doubtful, CourtNothingWrong(proposal.id));
+        }
+        _uphold(analytics, asked, proposal.id, Fault.Member, slashed);
     }
 
     /// @inheritdoc IResultCourt
@@ -166,7 +174,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _open(analytics, asked);
         _requireGap(proposal, owner, reading.device, gap);
         require(
-            ELIGIBILITY.isDue(asked, owner, reading.device, Origin.Attested, proposal.snapshot) &&
+            _isDue(asked, proposal, owner, reading.device, Origin.Attested) &&
                 _counts(asked.query, reading.device, reading, readingPlace, signer, signature),
             CourtNothingWrong(proposal.id)
         );
@@ -183,7 +191,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
         require(
             leaf.count < DESK.contributionOf(analytics, proposal.id, leaf.device) &&
-                ELIGIBILITY.isDue(asked, leaf.owner, leaf.device, Origin.Proved, proposal.snapshot),
+                _isDue(asked, proposal, leaf.owner, leaf.device, Origin.Proved),
             CourtNothingWrong(proposal.id)
         );
         _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
@@ -201,7 +209,7 @@ contract ResultCourt is IResultCourt, Court {
         _requireGap(proposal, owner, device, gap);
         require(
             DESK.contributionOf(analytics, proposal.id, device) != 0 &&
-                ELIGIBILITY.isDue(asked, owner, device, Origin.Proved, proposal.snapshot),
+                _isDue(asked, proposal, owner, device, Origin.Proved),
             CourtNothingWrong(proposal.id)
         );
         _uphold(analytics, asked, proposal.id, Fault.Contribution, _isCertain(asked));
@@ -209,8 +217,8 @@ contract ResultCourt is IResultCourt, Court {
 
     function _uphold(IAnalytics analytics, Request calldata asked, RequestId id, Fault fault, bool slashed) private {
         emit ChallengeUpheld(address(analytics), id, msg.sender, fault, slashed);
-        if (slashed) analytics.slash(asked, msg.sender);
-        else analytics.dismiss(asked, msg.sender);
+        bytes4 selector = slashed ? IAnalytics.slash.selector : IAnalytics.dismiss.selector;
+        Address.functionCall(address(analytics), _pass(selector, asked, abi.encode(msg.sender)));
     }
 
     function _openWith(

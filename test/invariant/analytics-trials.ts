@@ -62,7 +62,9 @@ export class Trials {
     }
     if (kind === "member") {
       const call = court.challengeMember(this.at, of.request, words, place);
-      const isMember = leaf.origin === Origin.Withheld || world.isEligible(this.ownerOf(leaf), k, of);
+      const isWithheld = leaf.origin === Origin.Withheld;
+      const owner = this.ownerOf(leaf);
+      const isMember = isWithheld ? world.wasMember(owner, k, of) : world.isEligible(owner, k, of);
       return this.rules(of, kind, call, isMember ? "refused" : "slashed");
     }
     if (kind === "double") {
@@ -125,6 +127,7 @@ export class Trials {
     expect(how === "slashed" && of.proposal.lie === "none", "an honest proposer lost its bond").to.equal(false);
     const fallen = (await this.world.now()) + HOUR;
     of.status = "open";
+    if (how === "slashed") of.slashed++;
     if (fallen > of.lastSecond) of.lastSecond = fallen;
     delete (of as ModelRequest).proposal;
   }

@@ -13,6 +13,7 @@ import {
   ruleOnOmission,
   ruleOnSignature,
   ruleOnSpent,
+  ruleOnWithheld,
   type ShownNode,
 } from "./court-model.js";
 import type { CourtViews } from "./court-views.js";
@@ -259,12 +260,16 @@ async function* faultsOfLeaves(
   const id = requestIdOf(proposal.request, proposal.chainId, proposal.analytics);
   for (const [index, leaf] of tree.leaves.entries()) {
     const { owner, device, origin, spent, evidence } = leaf;
-    if (origin === Origin.Withheld) continue;
+    if (origin === Origin.Withheld) {
+      const ruling = ruleOnWithheld(await views.wasMember(device, owner));
+      if (ruling !== "refused") yield { kind: "member", ruling, ...placed(tree, index) };
+      continue;
+    }
     const [verdict, mayUse] = await Promise.all([
       views.verdictOn(device, owner),
       views.mayUse(owner, device, origin, spent),
     ]);
-    const member = ruleOnMember(leaf, verdict, mayUse);
+    const member = ruleOnMember(verdict, mayUse);
     if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
     if (origin !== Origin.Attested) continue;
     if (await views.isSigned(device, digests.partial(id, leaf), ...evidence)) continue;

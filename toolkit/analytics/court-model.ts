@@ -130,10 +130,14 @@ export function ruleOnLeaf(request: AnalysisRequest, node: ResultNode, leaf: Res
   return rule(!isGood);
 }
 
-/** `challengeMember`, for a leaf in the tree. */
-export function ruleOnMember(leaf: Pick<ResultLeaf, "origin">, verdict: Verdict, mayUse: boolean): Ruling {
-  const isWrong = leaf.origin !== Origin.Withheld && (verdict !== Verdict.Eligible || !mayUse);
-  return rule(isWrong, verdict === Verdict.Ineligible || !mayUse);
+/** `challengeMember`, for a leaf in the tree that contributes. */
+export function ruleOnMember(verdict: Verdict, mayUse: boolean): Ruling {
+  return rule(verdict !== Verdict.Eligible || !mayUse, verdict === Verdict.Ineligible || !mayUse);
+}
+
+/** `challengeMember`, for a leaf in the tree that is withheld. */
+export function ruleOnWithheld(wasMember: boolean): Ruling {
+  return rule(!wasMember);
 }
 
 /** `challengeDouble`, for two leaves in the tree. */

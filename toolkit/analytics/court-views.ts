@@ -16,6 +16,8 @@ export type CourtAddresses = Pick<Addresses, "DeviceRegistry"> & {
 export interface CourtViews {
   verdictOn(device: string, owner: string): Promise<Verdict>;
   mayUse(owner: string, device: string, origin: Origin, spent: bigint): Promise<boolean>;
+  /** Whether the device may be listed at all, if only as withheld. */
+  wasMember(device: string, owner: string): Promise<boolean>;
   /** Who had the device at the snapshot; undefined if nobody can tell. */
   holderOf(device: string): Promise<string | undefined>;
   /** Whether the device's present key has signed this. */
@@ -40,6 +42,7 @@ export function courtViews(
     verdictOn: async (device, owner) =>
       Number(await eligibility.verdictOn(request, device, owner, snapshot, at)) as Verdict,
     mayUse: (owner, device, origin, spent) => eligibility.mayUse(request, owner, device, origin, spent, snapshot, at),
+    wasMember: (device, owner) => eligibility.wasMember(request, device, owner, snapshot, at),
     holderOf: async (device) => {
       const { known, owner } = await holdings.holderAt(device, snapshot, at);
       return known ? owner : undefined;

@@ -4,6 +4,7 @@ import { ruleOnMember, Verdict } from "./court-model.js";
 import type { CourtViews } from "./court-views.js";
 import type { PartialDigests } from "./partial-digests.js";
 import type { ResultFault } from "./result-faults.js";
+import { Origin } from "./result-tree.js";
 
 /** What a court rules on at once. */
 export type Challengeable = Exclude<ShownFault, { readonly kind: "question" }>;
@@ -30,9 +31,10 @@ export async function isFaultBy(
   if (fault.kind === "ignored-device") return (await views.verdictOn(fault.device, fault.owner)) === Verdict.Eligible;
   if (fault.kind !== "member" && fault.kind !== "ignored") return true;
   const { owner, device, origin, spent } = fault.leaf;
+  if (fault.kind === "member" && origin === Origin.Withheld) return !(await views.wasMember(device, owner));
   const verdict = await views.verdictOn(device, owner);
   if (fault.kind === "ignored") return verdict === Verdict.Eligible;
-  return ruleOnMember(fault.leaf, verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
+  return ruleOnMember(verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
 }
 
 /** In an order that nobody can foretell. */

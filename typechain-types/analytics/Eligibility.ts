@@ -26,17 +26,19 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface EligibilityInterface extends Interface {
-    getFunction(nameOrSignature: "isDue" | "mayUse" | "verdictOn"): FunctionFragment;
+    getFunction(nameOrSignature: "isDue" | "mayUse" | "verdictOn" | "wasMember"): FunctionFragment;
 
     
 
     encodeFunctionData(functionFragment: 'isDue', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'mayUse', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'verdictOn', values: [RequestStruct, AddressLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'wasMember', values: [RequestStruct, AddressLike, AddressLike, BigNumberish]): string;
 
     decodeFunctionResult(functionFragment: 'isDue', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'mayUse', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'wasMember', data: BytesLike): Result;
   }
 
   
@@ -98,6 +100,14 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
     >
     
 
+    
+    wasMember: TypedContractMethod<
+      [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
@@ -114,6 +124,11 @@ getFunction(nameOrSignature: 'mayUse'): TypedContractMethod<
 getFunction(nameOrSignature: 'verdictOn'): TypedContractMethod<
       [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'wasMember'): TypedContractMethod<
+      [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
+      [boolean],
       'view'
     >;
 

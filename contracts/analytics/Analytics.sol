@@ -167,7 +167,8 @@ contract Analytics is IAnalytics, EIP712 {
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
         uint64 end = _challengeEndOf(asked, analysis);
         require(block.timestamp > end, AnalyticsTooEarly(id, end + 1));
-        require(analysis.questions <= 1, AnalyticsQuestionsOpen(id, analysis.questions - 1));
+        uint24 questions = analysis.questions;
+        if (questions > 1) revert AnalyticsQuestionsOpen(id, questions - 1);
 
         // Effects
         analysis.status = RequestStatus.Final;

@@ -249,6 +249,30 @@ describe("ResultCourt", () => {
       await upheld(market, challenge(market, request, tree, leaves[0] ?? raise()), 2);
     });
 
+    it("upholds a withheld leaf of a device that was no member, and leaves members' alone", async () => {
+      const { market, request, leaves } = await withLeaves();
+      await market.registry.connect(market.owners[1] ?? raise()).suspend(market.keys[1]?.id ?? "");
+      const held = (k: number, owner = ownerOf(market, k)) => withheldLeaf(request, owner, market.keys[k] ?? raise());
+      const honest = [held(0), held(1)];
+      const made = { ...held(0), device: `0x${"11".repeat(20)}` as ResultLeaf["device"] };
+      for (const ghost of [
+        held(6, ownerOf(market, 0)),
+        held(0, market.company.address),
+        held(0, ownerOf(market, 1)),
+        made,
+      ]) {
+        const tree = treeOf(request, [...honest, ...leaves.slice(2), ghost]);
+        await propose(market, request, tree);
+        for (const leaf of honest) {
+          await expect(challenge(market, request, tree, leaf)).to.be.revertedWithCustomError(
+            market.court,
+            "CourtNothingWrong",
+          );
+        }
+        await upheld(market, challenge(market, request, tree, ghost), 2);
+      }
+    });
+
     it("takes a doubtful member's proposal down without its bond", async () => {
       const market = await openMarket();
       const request = await asked(market, { filter: { assurance: 3 } });

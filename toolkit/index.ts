@@ -19,6 +19,7 @@ export {
   type ResultSources,
   type WithheldFor,
 } from "./analytics/build-result.js";
+export * from "./analytics/carbon.js";
 export * from "./analytics/challenges.js";
 export * from "./analytics/check-result.js";
 export type { Due, OtherResult, Ruling, ShownNode, Verdict as CourtVerdict } from "./analytics/court-model.js";

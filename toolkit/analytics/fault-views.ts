@@ -28,13 +28,12 @@ export async function isFaultBy(
     const { leaf } = fault;
     return !(await views.isSigned(leaf.device, digests.partial(id, leaf), ...leaf.evidence));
   }
-  if (fault.kind === "ignored-device") return (await views.verdictOn(fault.device, fault.owner)) === Verdict.Eligible;
-  if (fault.kind !== "member" && fault.kind !== "ignored") return true;
-  const { owner, device, origin, spent } = fault.leaf;
-  if (fault.kind === "member" && origin === Origin.Withheld) return !(await views.wasMember(device, owner));
-  const verdict = await views.verdictOn(device, owner);
-  if (fault.kind === "ignored") return verdict === Verdict.Eligible;
-  return ruleOnMember(verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
+  if (fault.kind !== "ignored-device" && fault.kind !== "member" && fault.kind !== "ignored") return true;
+  const asked = fault.kind === "ignored-device" ? { ...fault, origin: Origin.Proved, spent: 0n } : fault.leaf;
+  const [view] = await views.see([asked]);
+  if (!view) return false;
+  if (fault.kind !== "member") return view.verdict === Verdict.Eligible;
+  return ruleOnMember(fault.leaf, view) !== "refused";
 }
 
 /** In an order that nobody can foretell. */

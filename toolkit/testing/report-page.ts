@@ -1,4 +1,5 @@
 import type { Report, ReportStation } from "./report.js";
+import { carbonTables } from "./report-carbon.js";
 import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
 import {
@@ -26,6 +27,7 @@ export function renderPage(report: Report): string {
     dataSection(report),
     analysesSection(report),
     provenanceSection(report),
+    carbonSection(report),
     moneySection(report),
     stepsSection(report),
     gasSection(report),
@@ -123,7 +125,7 @@ function dataSection({ data }: Report): Markup | undefined {
   const map = largestMap(data.stations);
   return section(
     "The data",
-    "Readings of public data sets, replayed by devices that each sign with a key of their own.",
+    "Recorded or simulated values, as each source says, replayed by devices that each sign with a key of their own.",
     html`${map !== undefined && html`<div class="pair">${map}<div class="stack">${charts.slice(0, BESIDE_MAP)}</div></div>`}
       <div class="cards">${map === undefined ? charts : charts.slice(BESIDE_MAP)}</div>
       ${sources}`,
@@ -174,6 +176,14 @@ function provenanceSection({ provenance }: Report): Markup | undefined {
     html`<div class="scroll" role="region" aria-label="Parts" tabindex="0">${partTree(provenance)}</div>
       ${table("Refused claims", ["Part", "Serial", "Claimed by"], claims)}`,
   );
+}
+
+function carbonSection({ carbon }: Report): Markup | undefined {
+  if (carbon === undefined) return undefined;
+  const refused =
+    carbon.refusals.length === 0 ? "" : ` Refused, and in red: ${count(carbon.refusals.length, "attempt")}.`;
+  const intro = `A credit is a gram of CO2e that metered energy has avoided, in a verifier’s word; each period gives its credits once.${refused}`;
+  return section("What the meters’ energy became", intro, carbonTables(carbon));
 }
 
 function moneySection({ money }: Report): Markup | undefined {

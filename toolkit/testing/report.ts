@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ReportCarbon } from "./report-carbon.js";
 import { renderPage } from "./report-page.js";
 
 /** What a run leaves behind: `report.json` is this object, `index.html` is drawn from it. */
@@ -29,6 +30,8 @@ export interface Report {
   readonly verification: ReportVerification;
   /** Present when the run has traced parts. */
   readonly provenance?: ReportProvenance;
+  /** Present when the run has projects for credits. */
+  readonly carbon?: ReportCarbon;
   /** `startedAt` is ISO 8601 in UTC, `ms` the whole run in milliseconds. */
   readonly times: { readonly startedAt: string; readonly ms: number };
 }

@@ -164,34 +164,6 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             );
     }
 
-    /// @dev What was consented to, by the holder if it is known that the owner was.
-    function _consentAt(
-        address owner,
-        DeviceId device,
-        bytes32 purpose,
-        uint64 time,
-        bool known,
-        uint64 heldSince
-    ) private view returns (bool granted, uint64 cohort, uint128 price, uint64 budget) {
-        (, uint192 general) = _general[owner][purpose].valueAt(time);
-        (uint40 since, uint192 listed) = _listed[owner][purpose][device].valueAt(time);
-        if (_wordOf(listed) == Word.Unsaid || (known && since < heldSince)) listed = general;
-        else if (known) general = listed;
-
-        // Here the two are one, unless it can't be known which of them held.
-        bool byGeneral = _covers(general, time);
-        bool byListed = _covers(listed, time);
-        if (!byGeneral && !byListed) return (false, 0, 0, 0);
-        ConsentTerms memory a = _termsOf(byGeneral ? general : listed);
-        ConsentTerms memory b = _termsOf(byListed ? listed : general);
-        return (
-            true,
-            uint64(Math.min(a.cohort, b.cohort)),
-            uint128(Math.min(a.price, b.price)),
-            uint64(Math.max(a.budget, b.budget))
-        );
-    }
-
     function _grant(address owner, bytes32 purpose, ConsentTerms calldata terms) private {
         _general[owner][purpose].write(uint40(block.timestamp), _packed(terms));
         emit ConsentGranted(owner, purpose, terms.expiry, terms.cohort, terms.price, terms.budget);
@@ -231,6 +203,34 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function _raiseNonce(address owner, uint64 nonce) private {
         _nonces[owner] = nonce;
         emit NonceRaised(owner, nonce);
+    }
+
+    /// @dev What was consented to, by the holder if it is known that the owner was.
+    function _consentAt(
+        address owner,
+        DeviceId device,
+        bytes32 purpose,
+        uint64 time,
+        bool known,
+        uint64 heldSince
+    ) private view returns (bool granted, uint64 cohort, uint128 price, uint64 budget) {
+        (, uint192 general) = _general[owner][purpose].valueAt(time);
+        (uint40 since, uint192 listed) = _listed[owner][purpose][device].valueAt(time);
+        if (_wordOf(listed) == Word.Unsaid || (known && since < heldSince)) listed = general;
+        else if (known) general = listed;
+
+        // Here the two are one, unless it can't be known which of them held.
+        bool byGeneral = _covers(general, time);
+        bool byListed = _covers(listed, time);
+        if (!byGeneral && !byListed) return (false, 0, 0, 0);
+        ConsentTerms memory a = _termsOf(byGeneral ? general : listed);
+        ConsentTerms memory b = _termsOf(byListed ? listed : general);
+        return (
+            true,
+            uint64(Math.min(a.cohort, b.cohort)),
+            uint128(Math.min(a.price, b.price)),
+            uint64(Math.max(a.budget, b.budget))
+        );
     }
 
     /// @dev From the low end: word (8 bits), cohort (24), budget (32), expiry (40), price (88).

@@ -46,7 +46,7 @@ export interface CourtViews {
   isSteady(device: string, time: bigint, block: bigint): Promise<boolean>;
 }
 
-/** Queries in a call: with its code and the request, 128 bytes each stay below the 48 KiB of EIP-3860, and the gas (60,000 each) below EIP-7825's bound. */
+/** Queries in a call: with its code and the request, 128 bytes each stay below the 48 KiB of EIP-3860, and the gas (66,000 each) below EIP-7825's bound. */
 const IN_A_CALL = 128;
 /** Calls under way at a time. */
 const AT_ONCE = 8;

@@ -45,6 +45,8 @@ export {
   type Evidence as LeafEvidence,
   encodeRanges,
   evidenceHash,
+  type Fork,
+  forkOf,
   type Gap,
   isRootOf,
   type LeafWords,

@@ -16,6 +16,7 @@ import { watch } from "../../toolkit/cli/watch.js";
 import { IotchainError } from "../../toolkit/errors.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { raise, treeOf } from "../analytics/market.js";
+import { Mirror } from "../analytics/mirror.js";
 import { dataOf, proposeData, type WatchStage, withLeaves } from "../analytics/watched.js";
 
 const run = promisify(execFile);
@@ -60,7 +61,10 @@ describe("itc watch and itc result", () => {
   }
 
   const looking = (changes: object = {}) =>
-    watch({ rpc, addresses, data, dryRun: true, once: true, questions: "none", most: "0", every: 12, ...changes });
+    watch({
+      ...{ rpc, addresses, data, state: join(folder, "state"), dryRun: true, once: true },
+      ...{ questions: "none", most: "0", every: 12, ...changes },
+    });
 
   before(async () => {
     stage = await withLeaves();
@@ -95,6 +99,29 @@ describe("itc watch and itc result", () => {
 
   const keep = () =>
     Promise.all([...stage.shelf.kept].map(([content, bytes]) => writeFile(join(data, `${content}.ndjson`), bytes)));
+
+  it("see who is left out by published readings, and challenge it", async () => {
+    const { market, request, tree, batch } = stage;
+    const left = treeOf(request, tree.leaves.slice(1));
+    const mirror = await Mirror.open(market);
+    const snapshot = await market.networkHelpers.takeSnapshot();
+    try {
+      await proposeData(stage, left, left);
+      await keep();
+      expect(await printed(looking())).to.match(/clean.*exit 0/s);
+      await mirror.publish("gateway.ndjson", mirror.batch(batch));
+      await mirror.append("gateway.ndjson", "nonsense\n");
+      const { folder: readings, state } = mirror;
+      const said = await printed(looking({ readings, state }));
+      expect(said).to.match(/unread +gateway.ndjson:\d+ .*\nfault +0x[0-9a-f]{64} omission\nreported .*exit 1/s);
+      const args = ["watch", "--rpc", rpc, "--addresses", addresses, "--data", data, "--once", "--readings", readings];
+      const done = await itc(...args, "--state", join(state, "more"), "--key-file", join(folder, "key"));
+      expect(done.out).to.match(/sent +0x[0-9a-f]{64} challengeOmission 0x[0-9a-f]{64}\n/);
+    } finally {
+      await snapshot.restore();
+      await mirror.remove();
+    }
+  });
 
   it("find a lie, say so without a key, and take it down with one", async () => {
     const { market, request, leaves, shelf } = stage;
@@ -209,6 +236,9 @@ describe("itc watch and itc result", () => {
       ["ITC_ADDRESSES_NONE", () => looking({ addresses: path("data") })],
       ["ITC_CLI_CONTRACT", () => looking({ addresses: path("foreign") })],
       ["ITC_CLI_FOLDER", () => looking({ data: path("nowhere") })],
+      ["ITC_CLI_FOLDER", () => looking({ readings: path("nowhere") })],
+      ["ITC_CLI_FOLDER", () => looking({ readings: file })],
+      ["ITC_CLI_WRITE", () => looking({ readings: folder, state: join(file, "state") })],
       ["ITC_CLI_AMOUNT", () => looking({ most: "-1" })],
       ["ITC_CLI_KEY", () => looking({ dryRun: false })],
       ["ITC_CLI_KEY", () => looking({ dryRun: false, keyFile: path("badkey") })],

@@ -283,7 +283,7 @@ async function* omissions(
 ): AsyncGenerator<ResultFault> {
   for (const { owner, device } of members) {
     if (tree.indexOf(owner, device) !== undefined) continue;
-    const anchored = readingOf?.(device);
+    const anchored = await readingOf?.(device);
     const omission = ruleOnOmission(owner, await dueOf(views, owner, device, Origin.Attested), anchored !== undefined);
     if (anchored && omission !== "refused") {
       yield { kind: "omission", ruling: omission, owner, gap: tree.gap(owner, device), ...anchored };

@@ -1,8 +1,9 @@
 import type { Provider, Signer } from "ethers";
 import { PayoutRoller__factory } from "../contracts.js";
+import type { OpenReading } from "./answer.js";
 import type { DataSource } from "./data-sources.js";
 import type { DevicePartial } from "./pieces.js";
-import type { AnchoredReading } from "./result-faults.js";
+import type { AnalysisRequest } from "./requests.js";
 import { RollWatch } from "./roll-watch.js";
 import { Sender } from "./sender.js";
 import { type WatchAddresses, WatchBook } from "./watch-book.js";
@@ -11,6 +12,15 @@ import { ResultWatch } from "./watch-results.js";
 
 /** Which proved partials are questioned that the watcher has no readings to check by. */
 export type QuestionPolicy = "none" | "sampled" | "all";
+
+/** Readings that a watcher has; devices are in lower case, or checksummed. What is left out isn't checked. */
+export interface KnownReadings {
+  /** Another number where something has come in: the proposal is checked anew. */
+  readonly counted?: number;
+  readonly partialOf?: (device: string) => DevicePartial | undefined;
+  /** One that the court would count; undefined if the watcher has none. */
+  readonly readingOf?: (device: string) => Promise<OpenReading | undefined>;
+}
 
 /** What a watchtower works with. */
 export interface WatchOptions {
@@ -28,10 +38,11 @@ export interface WatchOptions {
   readonly most?: bigint;
   /** Seconds after a proposal before its data count as missing; 600 if left out, and half the window at most. */
   readonly patience?: bigint;
-  /** What the watcher has aggregated for a request, by the device in lower case. */
-  readonly partialOf?: (request: string, device: string) => DevicePartial | undefined;
-  /** A reading of a device (a checksummed address), to show that it was left out. */
-  readonly readingOf?: (request: string, device: string) => AnchoredReading | undefined;
+  /**
+   * What the watcher knows of the readings that a request speaks of: what a proved partial must come to, and readings that show that a device was
+   * left out. Asked for each proposal in each round, see `PublicReadings`.
+   */
+  readonly readings?: (id: string, request: AnalysisRequest) => Promise<KnownReadings>;
 }
 
 /**

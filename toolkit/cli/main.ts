@@ -61,6 +61,8 @@ function watching(itc: Command): void {
     .requiredOption("--rpc <url>", "a node of the chain; it is believed")
     .requiredOption("--addresses <folder>", "addresses that itc deploy has left, by chain id")
     .requiredOption("--data <place>", "a folder or http(s) address with <content>.ndjson")
+    .option("--readings <folder>", "files of published readings, to see who is left out and whether partials follow")
+    .option("--state <folder>", "where what the readings come to is kept, for one process", "aggregates")
     .option("--key-file <file>", "the private key that challenges and pays deposits")
     .option("--dry-run", "send nothing, say what would be sent")
     .option("--once", "look once, and exit with 1 where something is wrong")

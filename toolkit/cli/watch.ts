@@ -1,7 +1,9 @@
+import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatEther, JsonRpcProvider, parseEther, Wallet } from "ethers";
 import { readAddresses } from "../addresses.js";
 import { type DataSource, folderSource, webSource } from "../analytics/data-sources.js";
+import { PublicReadings, type PublicReadingsOptions } from "../analytics/public-readings.js";
 import { type QuestionPolicy, Watchtower } from "../analytics/watch.js";
 import type { WatchNote } from "../analytics/watch-notes.js";
 import { Chain } from "../testing/chain.js";
@@ -15,6 +17,8 @@ interface WatchCommand {
   readonly dryRun?: boolean;
   readonly once?: boolean;
   readonly from?: number;
+  readonly readings?: string;
+  readonly state: string;
   readonly questions: QuestionPolicy;
   readonly most: string;
   readonly every: number;
@@ -29,6 +33,7 @@ export async function watch(options: WatchCommand): Promise<void> {
     const what = "There is no key to challenge with.";
     throw new UsageError("ITC_CLI_KEY", what, "Give --key-file, or --dry-run to look on.");
   }
+  if (options.readings !== undefined) await requireFolder(options.readings, "published readings");
   const provider = new JsonRpcProvider(checkedUrl(options.rpc), undefined, { batchMaxCount: 1, cacheTimeout: -1 });
   try {
     // ethers asks a node that doesn't answer for ever; this asks once.
@@ -41,11 +46,15 @@ export async function watch(options: WatchCommand): Promise<void> {
     const signer = key === undefined ? undefined : new Wallet(key, provider);
     const { questions, from } = options;
     const start = from === undefined ? {} : { fromBlock: from };
-    const tower = new Watchtower({ provider, addresses, dataOf, questions, most, ...start, ...(signer && { signer }) });
+    const common = { provider, addresses, ...start };
+    const known =
+      options.readings === undefined ? undefined : await publicReadings(common, options.readings, options.state);
+    const own = { ...(signer && { signer }), ...(known && { readings: known.of }) };
+    const tower = new Watchtower({ ...common, dataOf, questions, most, ...own });
     console.log(
       `Watching ${addresses.Analytics} on chain ${id} as ${signer?.address ?? "nobody"}, up to ${formatEther(most)} ITC.`,
     );
-    await rounds(tower, options);
+    await rounds(tower, options).finally(() => known?.close());
   } finally {
     provider.destroy();
   }
@@ -78,10 +87,28 @@ function unreadable(cause: unknown): UsageError {
   });
 }
 
+async function publicReadings(
+  common: Pick<PublicReadingsOptions, "provider" | "addresses" | "fromBlock">,
+  folder: string,
+  state: string,
+): Promise<PublicReadings> {
+  await mkdir(state, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    const what = `The folder ${printable(state)} can't be made: ${cause.message}.`;
+    throw new UsageError("ITC_CLI_WRITE", what, "Name another one by --state.", { cause });
+  });
+  const onTrouble = (place: string, why: string) => console.log(printable(`unread   ${place} ${why}`));
+  return new PublicReadings({ ...common, folder, state, onTrouble });
+}
+
 async function sourceOf(place: string): Promise<DataSource> {
   if (/^https?:\/\//.test(place)) return webSource(checkedUrl(place));
-  if (await isFolder(place)) return folderSource(place);
-  throw new UsageError("ITC_CLI_FOLDER", `There is no folder ${place}.`, "Name one with data, or an http(s) address.");
+  await requireFolder(place, "data, or an http(s) address");
+  return folderSource(place);
+}
+
+async function requireFolder(folder: string, what: string): Promise<void> {
+  if (await isFolder(folder)) return;
+  throw new UsageError("ITC_CLI_FOLDER", `There is no folder ${printable(folder)}.`, `Name one with ${what}.`);
 }
 
 /** A key is 66 characters, and the end of the line. */

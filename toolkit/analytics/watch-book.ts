@@ -3,6 +3,7 @@ import type { Addresses } from "../addresses.js";
 import {
   Analytics__factory,
   ITC__factory,
+  PayoutLists__factory,
   PayoutRoller__factory,
   QuestionDesk__factory,
   type RequestStructOutput,
@@ -19,7 +20,7 @@ import type { ResultNode } from "./result-tree.js";
 /** The contracts that a watchtower looks at. */
 export type WatchAddresses = CourtAddresses &
   MembershipAddresses &
-  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "ITC">;
+  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "PayoutLists" | "ITC">;
 
 /** Blocks that are read again each time: the chain may have replaced them. */
 const REPLACEABLE = 64;
@@ -175,9 +176,14 @@ export class WatchBook {
     return BigInt(demanded.filter(({ args }) => args.by === account && !fallen.has(args.number)).length);
   }
 
-  /** What the roller has said, in the order of blocks. */
+  /** The latest list of each result, also of those that were pushed or fell. */
+  lists() {
+    return [...new Map(this.tracks.listed.events.map((event) => [event.args.id, event])).values()];
+  }
+
+  /** What the roller has said, in the order of blocks; `weighed` by the watcher alone. */
   get rolls() {
-    const { rolled, rollRejected, rollPublished, rollDemanded, rollShown, rollRefunded } = this.tracks;
+    const { rolled, rollRejected, rollPublished, rollDemanded, rollShown, rollRefunded, weighed } = this.tracks;
     return {
       proposed: rolled.events,
       rejected: rollRejected.events,
@@ -185,6 +191,7 @@ export class WatchBook {
       demanded: rollDemanded.events,
       shown: rollShown.events,
       refunded: rollRefunded.events,
+      weighed: weighed.events,
     };
   }
 }
@@ -194,6 +201,7 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
   const analytics = Analytics__factory.connect(at, provider);
   const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
   const roller = PayoutRoller__factory.connect(addresses.PayoutRoller, provider);
+  const lists = PayoutLists__factory.connect(addresses.PayoutLists, provider);
   const itc = ITC__factory.connect(addresses.ITC, provider);
   const transfers = (from: string, to: string) =>
     trackOf(async (a, b) => (me === undefined ? [] : itc.queryFilter(itc.filters.Transfer(from, to), a, b)));
@@ -212,6 +220,10 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
     rollPublished: trackOf((a, b) => roller.queryFilter(roller.filters.RootPublished(at), a, b)),
     rollDemanded: trackOf((a, b) => roller.queryFilter(roller.filters.LeafDemanded(at), a, b)),
     rollShown: trackOf((a, b) => roller.queryFilter(roller.filters.LeafShown(at), a, b)),
+    weighed: trackOf(async (a, b) =>
+      me === undefined ? [] : roller.queryFilter(roller.filters.WeightShown(at, undefined, me), a, b),
+    ),
+    listed: trackOf((a, b) => lists.queryFilter(lists.filters.ListProposed(at), a, b)),
     rollRefunded: trackOf((a, b) => roller.queryFilter(roller.filters.DemandRefunded(at), a, b)),
   };
 }

@@ -8,6 +8,8 @@
 export * from "./analytics/aggregator.js";
 export * from "./analytics/analytics-error.js";
 export * from "./analytics/answer.js";
+export type { ProvedBatch } from "./analytics/answer-parts.js";
+export * from "./analytics/answer-proofs.js";
 export * from "./analytics/bloom.js";
 export {
   type AttestedPartial,

@@ -33,6 +33,7 @@ export * from "./analytics/owner-nodes.js";
 export * from "./analytics/partial-digests.js";
 export * from "./analytics/partial-readers.js";
 export * from "./analytics/partials.js";
+export * from "./analytics/public-aggregator.js";
 export * from "./analytics/public-readings.js";
 export * from "./analytics/query.js";
 export * from "./analytics/readings-folder.js";
@@ -66,7 +67,7 @@ export {
 } from "./analytics/result-tree.js";
 export * from "./analytics/roll-data.js";
 export * from "./analytics/rolls.js";
-export type { PlannedCall } from "./analytics/sender.js";
+export { type Outcome, type PlannedCall, Sender } from "./analytics/sender.js";
 export * from "./analytics/shares.js";
 export * from "./analytics/watch.js";
 export type { WatchAddresses } from "./analytics/watch-book.js";

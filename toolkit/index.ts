@@ -21,6 +21,7 @@ export {
   type ResultSources,
   type WithheldFor,
 } from "./analytics/build-result.js";
+export * from "./analytics/carbon.js";
 export * from "./analytics/challenges.js";
 export * from "./analytics/check-result.js";
 export type { Due, OtherResult, Ruling, ShownNode, Verdict as CourtVerdict } from "./analytics/court-model.js";
@@ -43,6 +44,7 @@ export * from "./analytics/requests.js";
 export * from "./analytics/result-data.js";
 export * from "./analytics/result-faults.js";
 export * from "./analytics/result-format.js";
+export * from "./analytics/result-noise.js";
 export * from "./analytics/result-tables.js";
 export {
   compareLeaves,

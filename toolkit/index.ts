@@ -8,8 +8,6 @@
 export * from "./analytics/aggregator.js";
 export * from "./analytics/analytics-error.js";
 export * from "./analytics/answer.js";
-export type { ProvedBatch } from "./analytics/answer-parts.js";
-export * from "./analytics/answer-proofs.js";
 export * from "./analytics/bloom.js";
 export {
   type AttestedPartial,
@@ -51,6 +49,8 @@ export {
   type Evidence as LeafEvidence,
   encodeRanges,
   evidenceHash,
+  type Fork,
+  forkOf,
   type Gap,
   isRootOf,
   type LeafWords,
@@ -74,18 +74,20 @@ export * from "./analytics/shares.js";
 export * from "./analytics/watch.js";
 export type { WatchAddresses } from "./analytics/watch-book.js";
 export type { WatchNote } from "./analytics/watch-notes.js";
+export * from "./analytics/zk-answer.js";
 export * from "./analytics/zk-prove.js";
 export type { ProvableQuery } from "./analytics/zk-statements.js";
-export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./analytics/zk-values.js";
 export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
+export * from "./anchoring/committed-batch.js";
 export * from "./anchoring/contents.js";
 export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/feeds.js";
 export * from "./anchoring/files.js";
 export * from "./anchoring/gateway.js";
-export * from "./anchoring/gateway-errors.js";
+export type { CommitPolicy, Committing, ProvableBatch } from "./anchoring/gateway-committing.js";
+export { GatewayError, messageOf } from "./anchoring/gateway-errors.js";
 export type * from "./anchoring/gateway-events.js";
 export * from "./anchoring/gateway-messages.js";
 export type { GatewayOptions } from "./anchoring/gateway-options.js";
@@ -106,6 +108,7 @@ export * from "./anchoring/senml-units.js";
 export * from "./anchoring/state-proof.js";
 export * from "./anchoring/verify.js";
 export { type TrustedBlock, verifyLight } from "./anchoring/verify-light.js";
+export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./anchoring/zk-values.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/attestation.js";

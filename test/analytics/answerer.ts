@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { Answerer, type AnswerOptions, type OpenReading } from "../../toolkit/analytics/answer.js";
-import { proveBatch } from "../../toolkit/analytics/answer-proofs.js";
 import { Operation } from "../../toolkit/analytics/query.js";
+import { proveBatch } from "../../toolkit/analytics/zk-answer.js";
 import { committedBatch } from "./committed.js";
 import {
   anchored,
@@ -113,11 +113,8 @@ describe("A proposer's answers to questions about partials", function () {
     await propose(market, request, tree);
     const stage: QuestionStage = { market, request, kept, batch, leaves, tree };
     await question(stage, 0);
-    const values = { ...own, header: own.batch.header, logSiblings: [] };
-    const proofsOf = async (id: string) => {
-      const proof = await proveBatch(values, id, request.query, developmentKey);
-      return proof ? [proof] : [];
-    };
+    const values = { ...own, time: own.entryTime, header: own.batch.header };
+    const proofsOf = async (id: string) => [await proveBatch(values, { id, query: request.query }, [], developmentKey)];
     const open = async (_: string, device: string) =>
       device === key.id ? more.map((_, k) => opened(market, batch, k)) : undefined;
     return { stage, proofsOf, open };
@@ -131,7 +128,9 @@ describe("A proposer's answers to questions about partials", function () {
       expect(await answered(stage)).to.deep.equal([true]);
     }
     const { stage, proofsOf } = await withBoth(Operation.MinMax);
-    expect(brief(await answererOf(stage, stage.tree, { proofsOf }).round()).join()).to.match(/^unseen/);
+    expect(brief(await answererOf(stage, stage.tree, { proofsOf }).round()).join()).to.match(
+      /^trouble ITC_ZK_OPERATION.*,unseen/,
+    );
   });
 
   it("lays readings open where proving fails", async () => {

@@ -1,6 +1,6 @@
 import { Wallet } from "ethers";
-import { commitValues, valuesSaltOf } from "../../toolkit/analytics/zk-values.js";
 import { Batch } from "../../toolkit/anchoring/batches.js";
+import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { type Kept, type Market, raise } from "./market.js";

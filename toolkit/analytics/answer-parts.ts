@@ -4,26 +4,12 @@ import type { AnalysisRequest } from "./requests.js";
 import { leafWords, type ResultLeaf } from "./result-tree.js";
 import { calldataOf, type PlannedCall } from "./sender.js";
 import type { Opening } from "./watch-book.js";
+import type { ProvedBatch } from "./zk-answer.js";
 
 const desk = QuestionDesk__factory.createInterface();
 
 /** Where an answer begins. */
 export const NO_OPENING: Opening = { count: 0n, start: 0n, last: 0n, aggregate: "0x", ranges: "0x" };
-
-/** A batch of the device's own log with a proof of what it comes to; see `ProvedBatch` in Solidity. Bytes are hex. */
-export interface ProvedBatch {
-  readonly index: bigint;
-  readonly entryTime: bigint;
-  readonly root: string;
-  readonly count: bigint;
-  readonly first: bigint;
-  readonly last: bigint;
-  readonly values: string;
-  readonly logSiblings: string[];
-  readonly firstSequence: bigint;
-  readonly words: bigint[];
-  readonly proof: string;
-}
 
 /** What an answer to a question about a partial is made of. */
 export interface AnswerMaterial {

@@ -2,12 +2,13 @@ import { getAddress, type Provider, type Signer } from "ethers";
 import type { ReadingFields, ReadingPlace } from "../anchoring/on-chain.js";
 import { Analytics__factory, QuestionDesk__factory } from "../contracts.js";
 import { toHex } from "../internal/bytes.js";
-import { type AnswerMaterial, NO_OPENING, nextPart, type ProvedBatch } from "./answer-parts.js";
+import { type AnswerMaterial, NO_OPENING, nextPart } from "./answer-parts.js";
 import type { AnalysisRequest } from "./requests.js";
 import { leafBelow, leafWords, nodeDigest, type ResultLeaf, type ResultTree } from "./result-tree.js";
 import { MOST_CALLDATA, type PlannedCall, Sender } from "./sender.js";
 import { type Asked, type WatchAddresses, WatchBook } from "./watch-book.js";
 import { Notes, type WatchNote } from "./watch-notes.js";
+import type { ProvedBatch } from "./zk-answer.js";
 
 /** A reading that is laid open, with where it is anchored; see `OpenReading` in Solidity. Bytes are hex. */
 export interface OpenReading {

@@ -1,27 +1,14 @@
 import { expect } from "chai";
-import { Wallet, ZeroHash } from "ethers";
+import { ZeroHash } from "ethers";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords } from "../../toolkit/analytics/result-tree.js";
 import { proveHistogram, proveSum } from "../../toolkit/analytics/zk-prove.js";
 import type { ProvableQuery } from "../../toolkit/analytics/zk-statements.js";
-import { Batch } from "../../toolkit/anchoring/batches.js";
-import { type CommittedValues, commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
+import type { CommittedValues } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
-import { secretOf } from "../../toolkit/testing/fixture.js";
-import {
-  asked,
-  idOf,
-  type Kept,
-  type Market,
-  openMarket,
-  ownerOf,
-  propose,
-  provedLeaf,
-  raise,
-  readingsOf,
-  treeOf,
-} from "./market.js";
+import { committedBatch } from "./committed.js";
+import { asked, idOf, openMarket, ownerOf, propose, provedLeaf, raise, readingsOf, treeOf } from "./market.js";
 import { openedOf, placed, type QuestionStage, question, withProposal } from "./questions.js";
 
 const NOTHING = { count: 0, start: 0, last: 0, aggregate: "0x", ranges: "0x" };
@@ -38,26 +25,6 @@ function lay(stage: QuestionStage, k: number, before: object, readings: readonly
   return market.desk
     .connect(by)
     .layReadings(market.addresses.Analytics, request, placed(stage, k).words, before as never, readings as never);
-}
-
-/** A device's batch of eight readings in its own log, with the commitment to their values. */
-async function committedBatch(market: Market, k: number, kept: readonly Kept[]) {
-  const key = market.keys[k] ?? raise();
-  const firstSequence = kept[0]?.reading.sequence ?? 0n;
-  const committed = {
-    device: key.id,
-    firstSequence,
-    values: kept.map(({ value }) => value),
-    salt: valuesSaltOf(fromHex(secretOf(1, `values-${k}`)), firstSequence),
-  };
-  const readings = kept.map(({ reading }) => reading);
-  const batch = new Batch(readings, market.digests, commitValues(committed));
-  const account = new Wallet(secretOf(1, `market-${k}`), market.ethers.provider);
-  await market.operator.sendTransaction({ to: account.address, value: 10n ** 18n });
-  const { size } = await market.anchor.headOf(account.address);
-  await market.anchor.connect(account).append(account.address, size, batch.entry);
-  const entryTime = BigInt(await market.networkHelpers.time.latest());
-  return { committed, batch, index: size, entryTime };
 }
 
 /** A histogram's words where there are bins, else the sum. */

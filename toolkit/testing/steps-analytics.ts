@@ -19,6 +19,8 @@ import {
 import { contentOfData } from "../analytics/result-data.js";
 import { Origin } from "../analytics/result-tree.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
+import type { Batch } from "../anchoring/batches.js";
+import type { Gateway } from "../anchoring/gateway.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
 import { fromHex, keccak256, sameBytes, toHex, uintBytes } from "../internal/bytes.js";
@@ -156,7 +158,7 @@ async function resultOf(world: World, state: RequestState) {
     witness: { isAnchored: logs.isAnchored, keyOf: (device) => keys.get(device.toLowerCase()) },
   });
   try {
-    await aggregator.take(batchesOf(world));
+    await aggregator.take(batchesFor(world, asked.query));
     const members = await membersAt(chain.reader, addresses, asked, requestedAt);
     const attested = partialsBySource(world, state);
     const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
@@ -177,11 +179,14 @@ async function resultOf(world: World, state: RequestState) {
   }
 }
 
-/** All batches of all gateways, with what owners have opened of them. */
-function* batchesOf(world: World): Generator<MarkedBatch> {
-  const opened = new Map(world.anchored.map((item) => [keyOf(item), item]));
+/** The batches of all gateways that can have a reading that counts, with what owners have opened of them. */
+function* batchesFor(world: World, query: Query): Generator<MarkedBatch> {
+  const wanted = world.anchored.filter(({ reading }) => sameBytes(reading.schema, query.schema));
+  const opened = new Map(wanted.map((item) => [keyOf(item), item]));
   for (const { account, gateway } of world.gateways.values()) {
-    for (const { index, time, batch } of gateway.anchoredBatches()) {
+    for (const { index, time, batch } of batchesOf(gateway)) {
+      const { schema, first, last } = batch.header;
+      if (!sameBytes(schema, query.schema) || last < query.from || first >= query.to) continue;
       const readings = batch.readings.map((reading): OpenedReading | { digest: Uint8Array } => {
         const measurement = opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
         if (!measurement) return { digest: world.digests.reading(reading) };
@@ -190,6 +195,18 @@ function* batchesOf(world: World): Generator<MarkedBatch> {
       yield { publisher: account.address, index, entryTime: time, header: batch.header, readings };
     }
   }
+}
+
+/** What each gateway gave when its log had this size: building batches anew for each request would take longer than checking them. */
+const given = new WeakMap<Gateway, { readonly size: bigint; readonly batches: ReturnType<typeof batchesOf> }>();
+
+function batchesOf(gateway: Gateway): { readonly index: bigint; readonly time: bigint; readonly batch: Batch }[] {
+  const { size } = gateway.log();
+  const before = given.get(gateway);
+  if (before?.size === size) return before.batches;
+  const batches = [...gateway.anchoredBatches()];
+  given.set(gateway, { size, batches });
+  return batches;
 }
 
 const keyOf = ({ reading }: Anchored): string => `${reading.device}:${reading.sequence}`;

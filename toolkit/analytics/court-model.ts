@@ -172,12 +172,12 @@ export interface Due {
   readonly mayUse: boolean;
 }
 
-export function isDue(owner: string, { holder, verdict, mayUse }: Due): boolean {
-  return holder?.toLowerCase() === owner.toLowerCase() && verdict === Verdict.Eligible && mayUse;
+export function isDue(owner: string, due: Due | undefined): boolean {
+  return due?.holder?.toLowerCase() === owner.toLowerCase() && due.verdict === Verdict.Eligible && due.mayUse;
 }
 
 /** `challengeOmission`, where there is a gap. `counts`: whether the court would count the reading that is shown. */
-export function ruleOnOmission(owner: string, due: Due, counts: boolean): Ruling {
+export function ruleOnOmission(owner: string, due: Due | undefined, counts: boolean): Ruling {
   return rule(counts && isDue(owner, due));
 }
 
@@ -186,7 +186,7 @@ export function ruleOnIgnored(
   { filter }: Pick<AnalysisRequest, "filter">,
   leaf: Pick<ResultLeaf, "owner" | "count">,
   contributed: bigint,
-  due: Due,
+  due: Due | undefined,
 ): Ruling {
   return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(filter));
 }
@@ -196,7 +196,7 @@ export function ruleOnIgnoredDevice(
   { filter }: Pick<AnalysisRequest, "filter">,
   owner: string,
   contributed: bigint,
-  due: Due,
+  due: Due | undefined,
 ): Ruling {
   return rule(contributed !== 0n && isDue(owner, due), isCertain(filter));
 }

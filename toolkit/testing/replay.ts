@@ -5,11 +5,11 @@ import { checkAll, type InvariantRecord, invariants } from "./invariants.js";
 import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
-import { finalise, propose, request, wait } from "./steps-analytics.js";
+import { cancel, finalise, propose, request, wait } from "./steps-analytics.js";
 import { record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
-import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
+import { activate, consent, deploy, enrol, place, register, withdraw } from "./steps-identity.js";
 import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
   assemble,
@@ -56,10 +56,13 @@ const HANDLERS: Handlers = {
   enrol,
   activate,
   consent,
+  withdraw,
+  place,
   record,
   request,
   propose,
   wait,
+  cancel,
   finalise,
   roll,
   list,
@@ -171,6 +174,7 @@ function totalOf(world: World, step: Step): number | undefined {
   const membersOf = (name: string) => world.fleets.get(name)?.members ?? [];
   switch (step.do) {
     case "activate":
+    case "place":
       return sum(step.fleets, (name) => membersOf(name).length);
     case "record":
       return sum(step.fleets, (name) =>
@@ -183,7 +187,8 @@ function totalOf(world: World, step: Step): number | undefined {
       );
     case "consent":
     case "claim":
-      return world.accountsOf(step.owners).length;
+    case "withdraw":
+      return world.accountsOf(step.owners).slice(0, "count" in step ? step.count : undefined).length;
     case "verify":
       return step.sample;
     default:

@@ -1,5 +1,5 @@
 import { formatEther, formatUnits } from "ethers";
-import { sensitivitiesOf } from "../analytics/noise.js";
+import { noiseScales } from "../analytics/noise.js";
 import {
   countOf,
   distinctOf,
@@ -99,14 +99,19 @@ function errorText({ request: { query, terms }, tree, source }: RequestState): s
     return `a value not seen passes in ${(100 * membersOf(query, tree.aggregate).falsePositiveRate).toPrecision(2)} %`;
   }
   if (terms.epsilon === 0n) return "";
-  const [first = 0n] = sensitivitiesOf(query);
-  const parts = query.operation === Operation.Mean ? 2 : query.operation === Operation.Regression ? 6 : 1;
-  // Each device's noise is discrete Laplace of scale sensitivity / epsilon, whose standard deviation is about √2 of that.
-  const scale = (Number(first) * parts * 1e6) / Number(terms.epsilon);
-  const noise = scale * Math.SQRT2 * Math.sqrt(Number(tree.root.summary.members));
-  const unit = query.operation === Operation.Sum || query.operation === Operation.Mean ? 10 ** source.scale : 1;
-  const over = query.operation === Operation.Mean ? Number(tree.root.summary.count) : 1;
-  return `± ${(noise / unit / over).toPrecision(3)} by noise (ε ${Number(terms.epsilon) / 1e6})`;
+  const { count, members } = tree.root.summary;
+  // Of discrete Laplace noise the standard deviation is about √2 of the scale; each device adds its own to each word.
+  const [first = 0, second = 0] = noiseScales(query, terms.epsilon).map(
+    ({ numerator, denominator }) => (Number(numerator) / Number(denominator)) * Math.sqrt(2 * Number(members)),
+  );
+  const budget = `by noise (ε ${Number(terms.epsilon) / 1e6})`;
+  const said = (deviation: number) => `± ${deviation.toPrecision(3)} ${budget}`;
+  if (query.operation === Operation.Regression) return budget;
+  if (query.operation === Operation.Sum) return said(first / 10 ** source.scale);
+  if (query.operation !== Operation.Mean) return said(first);
+  // A mean has noise above and below the line.
+  const { mean = 0 } = meanOf(query, tree.aggregate);
+  return said(Math.hypot(first, mean * second) / Number(count) / 10 ** source.scale);
 }
 
 function unitOf({ operation }: Query, unit: string): string {

@@ -88,7 +88,7 @@ export interface RequestState {
   readonly requestedAt: bigint;
   readonly source: Source;
   readonly purpose: string;
-  status: "open" | "proposed" | "final" | "rolled" | "published";
+  status: "open" | "proposed" | "final" | "rolled" | "published" | "cancelled";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
 }
@@ -135,12 +135,16 @@ export interface Verification {
   readonly failures: string[];
 }
 
+/** Under what the world keeps the budget of an owner for a purpose. */
+export const budgetKey = (purpose: string, owner: string): string => `${purpose}:${owner}`;
+
 // Made once: parsing an ABI takes longer than sending what it encodes.
 const interfaces = {
   Analytics: bindings.Analytics__factory.createInterface(),
   BandCover: bindings.BandCover__factory.createInterface(),
   ConsentRegistry: bindings.ConsentRegistry__factory.createInterface(),
   DataAnchor: bindings.DataAnchor__factory.createInterface(),
+  DeviceRegions: bindings.DeviceRegions__factory.createInterface(),
   DeviceRegistry: bindings.DeviceRegistry__factory.createInterface(),
   FeedFactory: bindings.FeedFactory__factory.createInterface(),
   ITC: bindings.ITC__factory.createInterface(),
@@ -187,6 +191,8 @@ export class World {
   keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
   /** Millionths of epsilon that devices have spent, by purpose and device. */
   readonly spent = new Map<string, bigint>();
+  /** Millionths of epsilon that owners allow, by {@link budgetKey}. */
+  readonly budgets = new Map<string, bigint>();
   /** ITC that each account has earned in all published epochs. */
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */

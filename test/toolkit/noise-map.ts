@@ -70,7 +70,6 @@ const small = (...changes: readonly (readonly [string, string])[]): Promise<Repo
   changed(
     ["device: row", "device: row\n    limit: 24"],
     ["cohort: 100", "cohort: 4"],
-    ["sample: 40", "sample: 4"],
     ["name: noise-map", "name: noise-map-small"],
     ...changes,
   ).then(run);
@@ -190,7 +189,7 @@ describe("a noise map with privacy", () => {
       ["count: 20", "count: 0", "expected 1 or more"],
       ["owners: station-households\n    count", "owners: city\n    count", "of kind company, expected owner"],
       ["request: again, by: city", "request: never, by: city", "request never isn't made"],
-      ["request: again, by: city", "request: again, by: auditor", "of kind verifier, expected"],
+      ["request: again, by: city", "request: again, by: orelle", "of kind issuer, expected"],
       ["refused: cohort", "refused: yes", 'expected "cohort"'],
     ] as const;
     for (const [found, by, message] of mistakes) {

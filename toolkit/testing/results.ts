@@ -7,6 +7,7 @@ import { noisyPartial } from "../analytics/noise.js";
 import { PartialDigests } from "../analytics/partial-digests.js";
 import { addToPartial, neutralPartial } from "../analytics/partials.js";
 import type { Query } from "../analytics/query.js";
+import type { AnalysisRequest } from "../analytics/requests.js";
 import { Origin } from "../analytics/result-tree.js";
 import type { Batch } from "../anchoring/batches.js";
 import type { Gateway } from "../anchoring/gateway.js";
@@ -39,7 +40,7 @@ export async function resultOf(world: World, state: RequestState): Promise<Scena
     witness: { isAnchored: logs.isAnchored, keyOf: (device) => keys.get(device.toLowerCase()) },
   });
   try {
-    await aggregator.take(batchesFor(world, asked.query));
+    await aggregator.take(batchesFor(world, asked));
     const members = await membersAt(chain.reader, addresses, asked, requestedAt);
     const { said, refusals } = partialsBySource(world, state);
     const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
@@ -62,9 +63,16 @@ export async function resultOf(world: World, state: RequestState): Promise<Scena
   }
 }
 
-/** The batches of all gateways that can have a reading that counts, with what owners have opened of them. */
-function* batchesFor(world: World, query: Query): Generator<MarkedBatch> {
-  const wanted = world.anchored.filter(({ reading }) => sameBytes(reading.schema, query.schema));
+/**
+ * The batches of all gateways that can have a reading that counts, with what owners have opened of them: the readings of those who have set no limit
+ * to their budget. Of the others nothing is ever proved, so an aggregator needs no more than the digests.
+ */
+function* batchesFor(world: World, { query, purpose }: AnalysisRequest): Generator<MarkedBatch> {
+  const wanted = world.anchored.filter(
+    ({ reading, member }) =>
+      sameBytes(reading.schema, query.schema) &&
+      world.budgets.get(budgetKey(purpose, member.owner.address)) === UNLIMITED,
+  );
   const opened = new Map(wanted.map((item) => [keyOf(item), item]));
   for (const { account, gateway } of world.gateways.values()) {
     for (const { index, time, batch } of batchesOf(gateway)) {

@@ -19,7 +19,7 @@ struct LensQuery {
 /// @title What the courts see of many devices at once
 /// @notice Never deployed. A reader runs the creation code with an `eth_call` that has no `to`; what would become the contract's code is the answer.
 ///         So a result over thousands of devices is looked up in few calls, on any node, for the state of any block.
-/// @dev The answer is `abi.encode(uint256[])`, a word for each query: verdict (8 bits), `mayUse` (8), whether the holder is known (8), whether the
+/// @dev The answer is `abi.encode(uint256[])`, a word for each query: verdict (8 bits), `mayUse` (1), `wasMember` (7), whether the holder is known (8), whether the
 ///      owner's consent at the snapshot allows the request's cohort and price (8), the consent's budget (64), the holder (160). EIP-3860 bounds
 ///      the queries to some 300 a call.
 contract CourtLens {
@@ -37,6 +37,7 @@ contract CourtLens {
             LensQuery memory one = queries[k];
             uint256 word = uint256(eligibility.verdictOn(request, one.device, one.owner, snapshot));
             if (eligibility.mayUse(request, one.owner, one.device, one.origin, one.spent, snapshot)) word |= 1 << 8;
+            if (eligibility.wasMember(request, one.device, one.owner, snapshot)) word |= 1 << 9;
             (bool known, address holder) = holdings.holderAt(one.device, snapshot);
             if (known) word |= (uint256(uint160(holder)) << 96) | (1 << 16);
             words[k] = word | _consent(consents, request, one, snapshot);

@@ -79,12 +79,13 @@ describe("Court lens", () => {
       expect(seen[k]).to.deep.equal({
         verdict: Number(await eligibility.verdictOn(requestOf(), of, by, snapshot)),
         mayUse: await eligibility.mayUse(requestOf(), by, of, origin, spent, snapshot),
+        wasMember: await eligibility.wasMember(requestOf(), of, by, snapshot),
         holder: known ? holder : undefined,
         agrees: consent.granted && consent.cohort <= cohort && consent.price <= price,
         budget: consent.budget,
       });
     }
-    for (const key of ["verdict", "mayUse", "holder", "agrees", "budget"] as const) {
+    for (const key of ["verdict", "mayUse", "wasMember", "holder", "agrees", "budget"] as const) {
       expect(new Set(seen.map((view) => view[key])).size, key).to.be.greaterThan(1);
     }
   });

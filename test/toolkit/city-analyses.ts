@@ -114,7 +114,7 @@ describe("analyses of the city's sensors", () => {
     ];
     const spread = sum(points.map(([day]) => (day - x) ** 2));
     const slope = sum(points.map(([day, high]) => (day - x) * (high - y))) / spread;
-    expect(of("trend").result).to.equal(`${slope.toPrecision(4)} a day`);
+    expect([of("trend").result, of("trend").unit]).to.deep.equal([slope.toPrecision(4), "Cel a day"]);
   });
 
   it("reach the owners in all three ways, to the unit", () => {

@@ -22,6 +22,7 @@ import { ResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultCheck, ResultFault } from "./result-faults.js";
 import {
   compareLeaves,
+  forkOf,
   isRootOf,
   nodeDigest,
   Origin,
@@ -189,9 +190,10 @@ function* doubles(tree: ResultTree): Generator<ResultFault> {
       first.set(device, index);
       continue;
     }
-    const leaves: [Placed, Placed] = [placed(tree, other), placed(tree, index)];
-    const ruling = ruleOnDouble(leaves[0].leaf, leaf);
-    if (ruling !== "refused") yield { kind: "double", ruling, leaves };
+    const before = placed(tree, other);
+    const ruling = ruleOnDouble(before.leaf, leaf);
+    const fork = forkOf(before.place, tree.place(index));
+    if (ruling !== "refused") yield { kind: "double", ruling, leaves: [before.leaf, leaf], fork };
   }
 }
 
@@ -260,12 +262,11 @@ async function* faultsOfLeaves(
   const id = requestIdOf(proposal.request, proposal.chainId, proposal.analytics);
   for (let start = 0; start < tree.leaves.length; start += PAGE) {
     const page = tree.leaves.slice(start, start + PAGE);
-    const said = page.map(({ origin }, k) => ({ index: start + k, origin })).filter(isSaid);
-    const seen = await views.see(page.filter(isSaid));
-    for (const [k, { index }] of said.entries()) {
-      const [leaf, view] = [tree.leaves[index], seen[k]];
-      if (!leaf || !view) continue;
-      const member = ruleOnMember(leaf, view.verdict, view.mayUse);
+    const seen = await views.see(page);
+    for (const [k, leaf] of page.entries()) {
+      const [index, view] = [start + k, seen[k]];
+      if (!view) continue;
+      const member = ruleOnMember(leaf, view);
       if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
       const { device, origin, evidence } = leaf;
       if (origin !== Origin.Attested) continue;
@@ -276,8 +277,6 @@ async function* faultsOfLeaves(
     }
   }
 }
-
-const isSaid = ({ origin }: Pick<ResultLeaf, "origin">): boolean => origin !== Origin.Withheld;
 
 async function* omissions(
   { request }: ProposalFacts,

@@ -130,10 +130,21 @@ export function ruleOnLeaf(request: AnalysisRequest, node: ResultNode, leaf: Res
   return rule(!isGood);
 }
 
+/** What `challengeMember` asks of other contracts. */
+export interface Membership {
+  readonly verdict: Verdict;
+  readonly mayUse: boolean;
+  /** Whether the device may be listed at all, if only as withheld. */
+  readonly wasMember: boolean;
+}
+
 /** `challengeMember`, for a leaf in the tree. */
-export function ruleOnMember(leaf: Pick<ResultLeaf, "origin">, verdict: Verdict, mayUse: boolean): Ruling {
-  const isWrong = leaf.origin !== Origin.Withheld && (verdict !== Verdict.Eligible || !mayUse);
-  return rule(isWrong, verdict === Verdict.Ineligible || !mayUse);
+export function ruleOnMember(
+  { origin }: Pick<ResultLeaf, "origin">,
+  { verdict, mayUse, wasMember }: Membership,
+): Ruling {
+  if (origin === Origin.Withheld) return rule(!wasMember);
+  return rule(verdict !== Verdict.Eligible || !mayUse, verdict === Verdict.Ineligible || !mayUse);
 }
 
 /** `challengeDouble`, for two leaves in the tree. */

@@ -26,6 +26,8 @@ export interface MemberView {
   readonly verdict: Verdict;
   /** Whether the owner's budget allows the partial. */
   readonly mayUse: boolean;
+  /** Whether the device may be listed at all, if only as withheld. */
+  readonly wasMember: boolean;
   /** Who had the device at the snapshot, checksummed; undefined if nobody can tell. */
   readonly holder: string | undefined;
   /** Whether the owner's consent at the snapshot allows the request's cohort and price. */
@@ -44,7 +46,7 @@ export interface CourtViews {
   isSteady(device: string, time: bigint, block: bigint): Promise<boolean>;
 }
 
-/** Queries in a call: with its code and the request, 128 bytes each stay below the 48 KiB of EIP-3860, and the gas (47,000 each) below EIP-7825's bound. */
+/** Queries in a call: with its code and the request, 128 bytes each stay below the 48 KiB of EIP-3860, and the gas (66,000 each) below EIP-7825's bound. */
 const IN_A_CALL = 128;
 /** Calls under way at a time. */
 const AT_ONCE = 8;
@@ -95,6 +97,7 @@ function viewIn(word: bigint): MemberView {
   return {
     verdict: Number(word & 0xffn) as Verdict,
     mayUse: isSet(8n),
+    wasMember: isSet(9n),
     holder: isSet(16n) ? getAddress(toBeHex(word >> 96n, 20)) : undefined,
     agrees: isSet(24n),
     budget: (word >> 32n) & (2n ** 64n - 1n),

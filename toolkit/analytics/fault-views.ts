@@ -33,7 +33,7 @@ export async function isFaultBy(
   const [view] = await views.see([asked]);
   if (!view) return false;
   if (fault.kind !== "member") return view.verdict === Verdict.Eligible;
-  return ruleOnMember(fault.leaf, view.verdict, view.mayUse) !== "refused";
+  return ruleOnMember(fault.leaf, view) !== "refused";
 }
 
 /** In an order that nobody can foretell. */

@@ -36,7 +36,8 @@ export interface BlockSpan {
 /**
  * Who belongs into a result, in the order of its leaves: every device that was live by the snapshot (of the lot that is asked for, if one is), whose
  * owner then had consented on terms that the request keeps. That is more than are eligible now, on purpose: a device that is suspended, badly
- * attested, or of too low assurance today may be eligible tomorrow, and its absence can then be challenged; a withheld leaf never can.
+ * attested, or of too low assurance today may be eligible tomorrow, and its absence can then be challenged; a withheld leaf of a member
+ * never can.
  *
  * @param snapshot The second of the request: `requestedAt` of `statusOf`.
  * @example

@@ -6,6 +6,7 @@ import {
   type AnalysisRequest,
   type DeviceFilter,
   purposeOf,
+  type RequestTerms,
   requestIdOf,
   Settlement,
   Weighting,
@@ -14,14 +15,14 @@ import { contentOfData } from "../analytics/result-data.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { toHex } from "../internal/bytes.js";
-import { RevertedError } from "../reverts.js";
+import { attempt } from "./refusals.js";
 import { noteSpent, resultOf } from "./results.js";
 import type { Source, StepOf } from "./scenario-schema.js";
 import { inUnits, millionths } from "./units.js";
 import { ReplayError, type World } from "./world.js";
 
 /** What proofs of partials can hold: values of 40 bits. */
-const WIDEST = 2n ** 39n;
+export const WIDEST = 2n ** 39n;
 
 const OPERATIONS = {
   count: Operation.Count,
@@ -38,48 +39,61 @@ const SETTLEMENTS = { direct: Settlement.Direct, rolled: Settlement.Rolled, push
 
 /** A company asks and pays into escrow. */
 export async function request(world: World, step: StepOf<"request">): Promise<string> {
-  const company = world.account(step.company);
   const source = Object.values(world.scenario.sources).find(({ quantity }) => quantity === step.quantity);
   if (!source) {
     const what = `No source measures ${step.quantity}.`;
     throw new ReplayError("ITC_REPLAY_QUANTITY", what, "Name the quantity of a source.");
   }
   const now = await world.chain.now();
-  const asked: AnalysisRequest = {
-    requester: company.address,
-    salt: id(step.request),
-    purpose: purposeOf(step.purpose),
-    query: queryOf(step, source, now),
-    filter: filterOf(world, step),
-    terms: {
-      cohort: BigInt(step.cohort),
-      epsilon: step.epsilon === undefined ? 0n : millionths(step.epsilon),
-      price: 0n,
-      reward: step.reward,
-      fee: step.fee ?? 0n,
-      bond: step.bond,
-      deadline: now + step.deadline,
-      challengeWindow: step.challenge,
-      weighting: WEIGHTINGS[step.weighting],
-      settlement: SETTLEMENTS[step.settlement],
-    },
+  const epsilon = step.epsilon === undefined ? 0n : millionths(step.epsilon);
+  const asked = { salt: id(step.request), query: queryOf(step, source, now), filter: filterOf(world, step), epsilon };
+  await open(world, step, { ...asked, source, purpose: step.purpose });
+  return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
+}
+
+/** What is asked, beside the terms. */
+export interface Question extends Pick<AnalysisRequest, "salt" | "query" | "filter"> {
+  readonly epsilon: bigint;
+  readonly source: Source;
+  /** In words. */
+  readonly purpose: string;
+}
+
+/** Sends a request on a step's terms. */
+export async function open(
+  world: World,
+  step: StepOf<"request"> | StepOf<"ask-period">,
+  { salt, query, filter, epsilon, source, purpose }: Question,
+): Promise<void> {
+  const company = world.account(step.company);
+  const terms: RequestTerms = {
+    cohort: BigInt(step.cohort),
+    epsilon,
+    price: 0n,
+    reward: step.reward,
+    fee: step.fee ?? 0n,
+    bond: step.bond,
+    deadline: (await world.chain.now()) + step.deadline,
+    challengeWindow: step.challenge,
+    weighting: WEIGHTINGS[step.weighting],
+    settlement: SETTLEMENTS[step.settlement],
   };
-  const escrow = asked.terms.reward + asked.terms.fee;
+  const request = { requester: company.address, salt, purpose: purposeOf(purpose), query, filter, terms };
+  const escrow = terms.reward + terms.fee;
   await world.send(company, "ITC", "approve", [world.addresses.Analytics, escrow], "approve ITC");
-  await world.send(company, "Analytics", "request", [asked], "request an analysis");
+  await world.send(company, "Analytics", "request", [request], "request an analysis");
   world.requests.set(step.request, {
     name: step.request,
     company: step.company,
-    request: asked,
-    id: requestIdOf(asked, world.chain.id, world.addresses.Analytics),
+    request,
+    id: requestIdOf(request, world.chain.id, world.addresses.Analytics),
     requestedAt: await world.chain.now(),
     source,
-    purpose: step.purpose,
+    purpose,
     status: "open",
     tree: undefined,
     shares: new Map(),
   });
-  return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
 }
 
 /** An aggregator computes the result from what is anchored, and proposes it with a bond; or tries to, where the step says that it can't. */
@@ -99,13 +113,9 @@ export async function propose(world: World, step: StepOf<"propose">): Promise<st
     ...(refused > 0 ? [`${refused} refuse`] : []),
   ];
   const note = [`${count} readings of ${members} devices`, ...rest].join(", ");
-  if (step.refused !== undefined) {
-    await requireRefusal(send, step.request);
-    return `${note}: too few, nothing is published`;
-  }
-  await send();
+  if (await attempt(step, send)) return `${note}; refused: ${step.refused}`;
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
-  world.requests.set(state.name, { ...state, status: "proposed", tree, shares });
+  world.requests.set(state.name, { ...state, status: "proposed", tree, shares, proposer: step.by, withheld });
   noteSpent(world, state, tree.leaves);
   return note;
 }
@@ -160,20 +170,4 @@ function filterOf(world: World, { lot, region }: StepOf<"request">): DeviceFilte
     ...(fleet && { lot: fleet.lot.idFor(world.account(fleet.spec.issuer).address) }),
     ...(region !== undefined && { region: cellOfGeohash(region) }),
   };
-}
-
-/** Sends what the contract should refuse because too few devices are in it. Errors: ITC_REPLAY_NOT_REFUSED. */
-async function requireRefusal(send: () => Promise<void>, name: string): Promise<void> {
-  try {
-    await send();
-  } catch (error) {
-    if (error instanceof RevertedError && error.message.includes("AnalyticsCohortTooSmall")) return;
-    throw error;
-  }
-  const what = `The result of ${name} was taken, and the scenario says that too few devices are in it.`;
-  throw new ReplayError(
-    "ITC_REPLAY_NOT_REFUSED",
-    what,
-    "Lower the budget or raise epsilon or cohort, or leave refused out.",
-  );
 }

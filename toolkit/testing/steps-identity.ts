@@ -122,13 +122,17 @@ export async function withdraw(world: World, step: StepOf<"withdraw">): Promise<
 /** Has owners say in which region their devices stand. */
 export async function place(world: World, step: StepOf<"place">): Promise<string> {
   const members = step.fleets.flatMap((name) => world.fleet(name).members);
-  const cell = cellOfGeohash(step.region);
+  await placeDevices(world, members, cellOfGeohash(step.region));
+  return `${members.length} devices in ${step.region}`;
+}
+
+/** Has each owner place its devices in a cell. */
+export async function placeDevices(world: World, members: readonly Member[], cell: bigint): Promise<void> {
   for (const [owner, own] of Map.groupBy(members, (member) => member.owner)) {
     const devices = own.map(({ device }) => device.key.id);
     await world.send(owner, "DeviceRegions", "place", [devices, cell], "place devices");
     world.tick(devices.length);
   }
-  return `${members.length} devices in ${step.region}`;
 }
 
 async function activateOne(world: World, fleet: FleetState, { device, owner }: Member): Promise<void> {

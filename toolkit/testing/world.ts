@@ -1,5 +1,6 @@
 import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
+import type { WithheldFor } from "../analytics/build-result.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
 import type { ResultTree } from "../analytics/result-tree.js";
 import type { FileContent, SealedContent } from "../anchoring/contents.js";
@@ -14,6 +15,7 @@ import { IotchainError } from "../errors.js";
 import { Digests } from "../identity/digests.js";
 import type { DeviceId } from "../identity/keys.js";
 import type { LotTree } from "../identity/lots.js";
+import { CarbonBook } from "./carbon-book.js";
 import { type Account, accountOf, type Call, type Chain, type Receipt } from "./chain.js";
 import type { Measured, VirtualDevice } from "./devices.js";
 import { secretOf } from "./fixture.js";
@@ -91,6 +93,9 @@ export interface RequestState {
   status: "open" | "proposed" | "final" | "rolled" | "published" | "cancelled";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
+  /** The actor who proposed, and why some devices contribute nothing; once there is a tree. */
+  proposer?: string;
+  withheld?: ReadonlyMap<string, WithheldFor>;
 }
 
 /** A feed, and what it should hold. */
@@ -142,6 +147,7 @@ export const budgetKey = (purpose: string, owner: string): string => `${purpose}
 const interfaces = {
   Analytics: bindings.Analytics__factory.createInterface(),
   BandCover: bindings.BandCover__factory.createInterface(),
+  CarbonLedger: bindings.CarbonLedger__factory.createInterface(),
   ConsentRegistry: bindings.ConsentRegistry__factory.createInterface(),
   DataAnchor: bindings.DataAnchor__factory.createInterface(),
   DeviceRegions: bindings.DeviceRegions__factory.createInterface(),
@@ -159,6 +165,7 @@ const interfaces = {
 export interface Contracts {
   readonly analytics: bindings.Analytics;
   readonly anchor: bindings.DataAnchor;
+  readonly carbon: bindings.CarbonLedger;
   readonly covers: bindings.BandCover;
   readonly consents: bindings.ConsentRegistry;
   readonly itc: bindings.ITC;
@@ -183,6 +190,7 @@ export class World {
   readonly requests = new Map<string, RequestState>();
   readonly feeds = new Map<string, FeedState>();
   readonly covers = new Map<string, CoverState>();
+  readonly carbon = new CarbonBook();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
   readonly parts = new PartBook();
   /** What a trace of parts has found. */
@@ -240,6 +248,7 @@ export class World {
     const contracts = {
       analytics: bindings.Analytics__factory.connect(addresses.Analytics, reader),
       anchor: bindings.DataAnchor__factory.connect(addresses.DataAnchor, reader),
+      carbon: bindings.CarbonLedger__factory.connect(addresses.CarbonLedger, reader),
       covers: bindings.BandCover__factory.connect(addresses.BandCover, reader),
       consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
       itc: bindings.ITC__factory.connect(addresses.ITC, reader),

@@ -1,5 +1,4 @@
 import { Aggregator, type MarkedBatch } from "../analytics/aggregator.js";
-import type { OpenedReading } from "../analytics/batch-check.js";
 import { type AttestedPartial, type BuiltResult, buildResult } from "../analytics/build-result.js";
 import { ChainLogs } from "../analytics/chain-logs.js";
 import { membersAt, UNLIMITED } from "../analytics/membership.js";
@@ -7,6 +6,7 @@ import { noisyPartial } from "../analytics/noise.js";
 import { PartialDigests } from "../analytics/partial-digests.js";
 import { addToPartial, neutralPartial } from "../analytics/partials.js";
 import type { Query } from "../analytics/query.js";
+import { publishedBatch } from "../analytics/readings-format.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
 import { Origin } from "../analytics/result-tree.js";
 import type { Batch } from "../anchoring/batches.js";
@@ -75,15 +75,12 @@ function* batchesFor(world: World, { query, purpose }: AnalysisRequest): Generat
   );
   const opened = new Map(wanted.map((item) => [keyOf(item), item]));
   for (const { account, gateway } of world.gateways.values()) {
-    for (const { index, time, batch } of batchesOf(gateway)) {
-      const { schema, first, last } = batch.header;
+    for (const anchored of batchesOf(gateway)) {
+      const { schema, first, last } = anchored.batch.header;
       if (!sameBytes(schema, query.schema) || last < query.from || first >= query.to) continue;
-      const readings = batch.readings.map((reading): OpenedReading | { digest: Uint8Array } => {
-        const measurement = opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
-        if (!measurement) return { digest: world.digests.reading(reading) };
-        return { reading, measurement, signature: reading.signature };
+      yield publishedBatch({ publisher: account.address, ...anchored }, world.digests, (reading) => {
+        return opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
       });
-      yield { publisher: account.address, index, entryTime: time, header: batch.header, readings };
     }
   }
 }

@@ -3,7 +3,7 @@ import { id, keccak256, ZeroAddress } from "ethers";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords, type ResultLeaf, type ResultTree } from "../../toolkit/analytics/result-tree.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { lyingTree } from "./lies.js";
+import { lyingTree } from "../../toolkit/testing/lies.js";
 import {
   anchored,
   asked,

@@ -10,6 +10,7 @@ import { record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
+import { answer, question, watch } from "./steps-lies.js";
 import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
   assemble,
@@ -59,6 +60,9 @@ const HANDLERS: Handlers = {
   record,
   request,
   propose,
+  watch,
+  question,
+  answer,
   wait,
   finalise,
   roll,

@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 import { z } from "zod";
 import { EpcUri } from "../identity/epc.js";
+import { LIES } from "./lies.js";
 
 const NAME = /^[a-z][a-z0-9-]*$/;
 const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
@@ -30,7 +31,7 @@ const instant = z
 const positive = z.int("expected a whole number").min(1, "expected 1 or more");
 
 const Actor = z.strictObject({
-  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer"]),
+  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer", "watcher"]),
   /** More than one makes a group that acts as one name. */
   count: positive.max(10_000).default(1),
   /** ITC that the operator hands out to each at the start. */
@@ -102,7 +103,7 @@ const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shap
   z.strictObject({ do: z.literal(verb), name: label, ...shape });
 
 const VERBS =
-  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, list, push, publish, claim, verify, " +
+  "deploy, register, enrol, activate, consent, record, request, propose, watch, question, answer, wait, finalise, roll, list, push, publish, claim, verify, " +
   "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
   "film, grant-key, revoke-key, inspect, unseal";
 const Step = z.discriminatedUnion(
@@ -150,7 +151,17 @@ const Step = z.discriminatedUnion(
       deadline: duration,
       challenge: duration,
     }),
-    step("propose", { request: name, by: name }),
+    step("propose", {
+      request: name,
+      by: name,
+      /** What the result says that isn't so. */
+      lie: z.enum(LIES).optional(),
+    }),
+    /** Goes on until nothing is left to challenge or to wait for; proposers answer what they can. */
+    step("watch", { by: name }),
+    /** Questions the proved partial of the fleet's first device. */
+    step("question", { request: name, by: name, fleet: name }),
+    step("answer", { by: name }),
     step("wait", { for: duration }),
     step("finalise", { request: name, by: name }),
     step("roll", { requests: names, by: name }),

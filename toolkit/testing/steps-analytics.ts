@@ -16,13 +16,15 @@ import {
   Settlement,
   Weighting,
 } from "../analytics/requests.js";
-import { contentOfData } from "../analytics/result-data.js";
+import { contentOfData, writeResultData } from "../analytics/result-data.js";
 import { Origin } from "../analytics/result-tree.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { signerOf } from "../identity/keys.js";
 import { fromHex, keccak256, sameBytes, toHex, uintBytes } from "../internal/bytes.js";
 import { secretOf } from "./fixture.js";
+import { falseResult } from "./lies.js";
+import { noteProposal, outsiderOf } from "./proposals.js";
 import type { Source, StepOf } from "./scenario-schema.js";
 import { inUnits, millionths } from "./units.js";
 import { type Anchored, ReplayError, type RequestState, type World } from "./world.js";
@@ -91,20 +93,36 @@ export async function request(world: World, step: StepOf<"request">): Promise<st
   return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
 }
 
-/** An aggregator computes the result from what is anchored, and proposes it with a bond. */
+/** An aggregator computes the result from what is anchored, and proposes it, or a lie about it, with a bond. */
 export async function propose(world: World, step: StepOf<"propose">): Promise<string> {
   const state = world.request(step.request);
   const author = world.account(step.by);
-  const { tree, data, withheld } = await resultOf(world, state);
+  const { tree, withheld } = await withAggregator(world, state, (aggregator) => told(world, step, aggregator));
   const { reward, bond } = state.request.terms;
-  const args = [state.request, tree.root, toHex(tree.aggregate), await contentOfData(data())];
+  const header = { chainId: world.chain.id, analytics: world.addresses.Analytics, request: state.request };
+  const data = () => writeResultData({ ...header, leaves: tree.leaves.length }, tree.leaves);
+  const isShown = step.lie !== "withheld-data";
+  const content = isShown ? await world.shelf.put(data()) : await contentOfData(data());
+  const args = [state.request, tree.root, toHex(tree.aggregate), content];
   await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
   await world.send(author, "Analytics", "propose", args, "propose a result");
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
   world.requests.set(state.name, { ...state, status: "proposed", tree, shares });
-  noteSpent(world, state, tree.leaves);
+  noteProposal(world, { request: state.name, author: step.by, lie: step.lie, tree, isShown });
+  if (step.lie === undefined) noteSpent(world, state, tree.leaves);
   const { count, members } = tree.root.summary;
-  return `${count} readings of ${members} devices${withheld.size > 0 ? `, ${withheld.size} withheld` : ""}`;
+  const said = `${count} readings of ${members} devices${withheld.size > 0 ? `, ${withheld.size} withheld` : ""}`;
+  return step.lie === undefined ? said : `${step.lie}: ${said}`;
+}
+
+/** The honest result, or what a liar makes of it. */
+async function told(world: World, { request: name, by, lie }: StepOf<"propose">, aggregator: Aggregator) {
+  const state = world.request(name);
+  const honest = await resultOf(world, state, aggregator);
+  if (lie === undefined) return honest;
+  const outsider = outsiderOf(world, state.request, honest.tree, aggregator);
+  const parts = { request: state.request, accomplice: world.account(by).address, outsider };
+  return { ...honest, tree: falseResult(lie, honest.tree, parts) };
 }
 
 /** Lets time pass. */
@@ -141,40 +159,49 @@ function queryOf(step: StepOf<"request">, source: Source, now: bigint): Query {
   };
 }
 
-/** What an honest aggregator comes to: its own check of the gateways' batches, and partials in the devices' words. */
-async function resultOf(world: World, state: RequestState) {
-  const { request: asked, requestedAt } = state;
+/** Somebody's own check of the gateways' batches, and what they come to. */
+export async function withAggregator<Output>(
+  world: World,
+  { request: { query }, id: request }: RequestState,
+  work: (aggregator: Aggregator) => Promise<Output> | Output,
+): Promise<Output> {
   const { addresses, chain } = world;
-  const domain = { chainId: chain.id, registry: addresses.DeviceRegistry };
   const logs = new ChainLogs(chain.reader, addresses.DataAnchor);
   const keys = new Map(world.activated.map(({ device }) => [device.key.id.toLowerCase(), device.key]));
   const aggregator = await Aggregator.open({
     file: ":memory:",
-    request: state.id,
-    query: asked.query,
-    registry: domain,
+    request,
+    query,
+    registry: { chainId: chain.id, registry: addresses.DeviceRegistry },
     witness: { isAnchored: logs.isAnchored, keyOf: (device) => keys.get(device.toLowerCase()) },
   });
   try {
     await aggregator.take(batchesOf(world));
-    const members = await membersAt(chain.reader, addresses, asked, requestedAt);
-    const attested = partialsBySource(world, state);
-    const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
-    return await buildResult({
-      chainId: chain.id,
-      analytics: addresses.Analytics,
-      request: asked,
-      digests,
-      members,
-      partialOf: (device) => aggregator.partialOf(device),
-      attestedOf: (device) => attested.get(device.toLowerCase())?.(digests),
-      isSigned: (device, digest, signer, signature) =>
-        world.contracts.registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature)),
-      mostProved: MOST_PROVED,
-    });
+    return await work(aggregator);
   } finally {
     aggregator.close();
   }
+}
+
+/** What an honest aggregator comes to: partials of its own, or in the devices' words. */
+async function resultOf(world: World, state: RequestState, aggregator: Aggregator) {
+  const { request: asked, requestedAt } = state;
+  const { addresses, chain } = world;
+  const members = await membersAt(chain.reader, addresses, asked, requestedAt);
+  const attested = partialsBySource(world, state);
+  const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
+  return buildResult({
+    chainId: chain.id,
+    analytics: addresses.Analytics,
+    request: asked,
+    digests,
+    members,
+    partialOf: (device, most) => aggregator.partialOf(device, most),
+    attestedOf: (device) => attested.get(device.toLowerCase())?.(digests),
+    isSigned: (device, digest, signer, signature) =>
+      world.contracts.registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature)),
+    mostProved: MOST_PROVED,
+  });
 }
 
 /** All batches of all gateways, with what owners have opened of them. */

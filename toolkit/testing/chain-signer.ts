@@ -6,6 +6,15 @@ const INTERFACES: Interface[] = [ResultCourt__factory, QuestionDesk__factory, IT
   factory.createInterface(),
 );
 
+/** Those that say too little by their names. */
+const WORDS: Readonly<Record<string, string>> = {
+  approve: "approve ITC",
+  demand: "demand a leaf",
+  show: "show a leaf",
+  question: "question a partial",
+  settle: "settle a question",
+};
+
 /** Signs for a component that works with an ethers signer; what it sends goes by the harness's clock, and is counted. */
 export class ChainSigner extends Wallet {
   readonly sent: { readonly receipt: Receipt; readonly call: Call }[] = [];
@@ -31,5 +40,5 @@ export class ChainSigner extends Wallet {
 function nameOf(data: string): string {
   const found = INTERFACES.map((one) => one.getFunction(data.slice(0, 10))).find((one) => one !== null);
   const name = found?.name ?? "unknown call";
-  return name === "approve" ? "approve ITC" : name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return WORDS[name] ?? name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -4,6 +4,7 @@ import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
+import { lieInvariants } from "./invariants-lies.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
@@ -11,6 +12,8 @@ import type { Anchored, World } from "./world.js";
 export interface Invariant {
   readonly name: string;
   readonly description: string;
+  /** What to do when it doesn't hold; a defect of this project if left out. */
+  readonly advice?: string;
   /** Looks at the world and says how many things it looked at, or what is wrong. */
   check(world: World): Promise<{ checked: number; failure?: string }>;
 }
@@ -28,6 +31,7 @@ export interface InvariantRecord {
 export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
   const hasParts = steps.some((step) => step.do === "commission");
   const hasFeeds = steps.some((step) => step.do === "feed");
+  const hasLies = steps.some((step) => step.do === "watch" || step.do === "question" || "lie" in step);
   return [
     itcConserved(),
     bondsCovered(),
@@ -38,6 +42,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
     ownersAgree(),
     ...(hasParts ? [partsAgree()] : []),
     ...(hasFeeds ? [feedsAgree(), coversPaidOnce()] : []),
+    ...(hasLies ? lieInvariants() : []),
   ];
 }
 

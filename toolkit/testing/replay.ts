@@ -118,7 +118,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
       note = await run(world, step);
       await checkAll(list, records, world);
       const broken = records.find(({ holds }) => !holds);
-      if (broken) throw new BrokenInvariant(broken);
+      if (broken) throw new BrokenInvariant(broken, list[records.indexOf(broken)]?.advice);
       if (step.do === "verify" || step.do === "inspect") requireProof(world);
       listener.done(note);
     } catch (error) {
@@ -144,11 +144,12 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
   });
 }
 
+const DEFECT = "This is a defect of the contracts, the toolkit or the node: report it.";
+
 /** An invariant that a step has broken. */
 export class BrokenInvariant extends IotchainError {
-  constructor({ name, firstFailure }: InvariantRecord) {
-    const what = `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`;
-    super("ITC_REPLAY_INVARIANT", what, "This is a defect of the contracts, the toolkit or the node: report it.");
+  constructor({ name, firstFailure }: InvariantRecord, advice = DEFECT) {
+    super("ITC_REPLAY_INVARIANT", `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`, advice);
   }
 }
 

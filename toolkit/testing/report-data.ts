@@ -11,6 +11,7 @@ import type {
   ReportTransfer,
 } from "./report.js";
 import { analysisOf } from "./report-analysis.js";
+import { challengesOf } from "./report-challenges.js";
 import type { FleetState, World } from "./world.js";
 
 /** What the engine knows beside the world. */
@@ -31,6 +32,7 @@ export async function reportOf(
   { steps, records, failure, started, chainName }: RunFacts,
 ): Promise<Report> {
   const { scenario, ledger, chain } = world;
+  const challenges = challengesOf(world);
   return {
     format: "iotchain-report/1",
     scenario: scenario.name,
@@ -56,6 +58,7 @@ export async function reportOf(
     analyses: [...world.requests.values()].filter(({ tree }) => tree).map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
+    ...(challenges.length > 0 && { challenges }),
     ...(world.provenance && { provenance: world.provenance }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },
   };

@@ -1,4 +1,5 @@
 import type { Report, ReportStation } from "./report.js";
+import { challengesTable } from "./report-challenges.js";
 import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
 import {
@@ -25,6 +26,7 @@ export function renderPage(report: Report): string {
   const sections = [
     dataSection(report),
     analysesSection(report),
+    challengesSection(report),
     provenanceSection(report),
     moneySection(report),
     stepsSection(report),
@@ -154,6 +156,13 @@ function analysesSection({ analyses }: Report): Markup | undefined {
     "A company puts a reward in escrow and learns one figure over many devices; the owners who agreed share it.",
     html`<div class="cards">${analyses.map(analysisCard)}</div>`,
   );
+}
+
+function challengesSection(report: Report): Markup | undefined {
+  const body = challengesTable(report);
+  const intro =
+    "Proposed results that said what isn’t so, or were questioned: who showed it, what that took, and what became of the bond.";
+  return body && section("Who lied, and who showed it", intro, body);
 }
 
 function provenanceSection({ provenance }: Report): Markup | undefined {

@@ -159,7 +159,7 @@ const Step = z.discriminatedUnion(
     }),
     /** Goes on until nothing is left to challenge or to wait for; proposers answer what they can. */
     step("watch", { by: name }),
-    /** Questions the proved partial of the fleet's first device. */
+    /** Questions the first proved partial in a result that is of a device of the fleet. */
     step("question", { request: name, by: name, fleet: name }),
     step("answer", { by: name }),
     step("wait", { for: duration }),

@@ -14,7 +14,7 @@ import { sameBytes, toHex } from "../internal/bytes.js";
 import { ChainSigner } from "./chain-signer.js";
 import { Ledger } from "./ledger.js";
 import { noteFallen, type ProposalState, standing } from "./proposals.js";
-import { count } from "./report-format.js";
+import { count, formatItc, formatItcChange } from "./report-format.js";
 import type { StepOf } from "./scenario-schema.js";
 import { withAggregator } from "./steps-analytics.js";
 import { ReplayError, type World } from "./world.js";
@@ -58,7 +58,7 @@ export async function watch(world: World, step: StepOf<"watch">): Promise<string
     throw new ReplayError("ITC_REPLAY_LIE", what, "Give the watcher ITC for deposits, and let it watch in the window.");
   }
   const earned = (await world.contracts.itc.balanceOf(account.address)) - before;
-  return `${count(proposals.length, "proposal")} looked at; ${fallen.map(fallOf).join(", ") || "none fell"}; ${formatEther(earned)} ITC earned`;
+  return `${count(proposals.length, "proposal")} looked at; ${fallen.map(fallOf).join(", ") || "none fell"}; ${formatItcChange("0", formatEther(earned))} ITC`;
 }
 
 /** Asks for the readings behind a partial, whether there is a reason or not. */
@@ -91,7 +91,7 @@ export async function question(world: World, step: StepOf<"question">): Promise<
   const signer = new ChainSigner(chain, account);
   const { hash } = await signer.sendTransaction(call);
   noteCalls(world, step.by, signer, [{ what: "sent", about: state.id, detail: "", call: call.name, hash }]);
-  return `${count(Number(leaf.count), "reading")} of ${leaf.device}, for a deposit of ${formatEther(deposit)} ITC`;
+  return `${count(Number(leaf.count), "reading")} of ${leaf.device}, for a deposit of ${formatItc(formatEther(deposit))} ITC`;
 }
 
 /** Has a proposer answer all that is asked of it. */

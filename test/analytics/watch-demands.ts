@@ -3,7 +3,7 @@ import { noisyPartial } from "../../toolkit/analytics/noise.js";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { nodeDigest } from "../../toolkit/analytics/result-tree.js";
-import { toHex } from "../../toolkit/internal/bytes.js";
+import { keccak256, toHex } from "../../toolkit/internal/bytes.js";
 import { lyingTree } from "../../toolkit/testing/lies.js";
 import { Shelf } from "../../toolkit/testing/shelf.js";
 import {
@@ -158,6 +158,23 @@ describe("A watchtower and data that it can't get", () => {
     expect(lines.filter((line) => line.startsWith("limit"))).to.have.length(1);
     const again = brief(await towerOf(stage, changes).round());
     expect(again.filter((line) => line.startsWith("sent"))).to.deep.equal([]);
+  });
+
+  it("challenges a root that isn't what the published leaves come to, at once", async () => {
+    for (const lie of [{ weight: 100n }, { count: 1n }, { aggregate: `0x${"11".repeat(32)}` }]) {
+      const stage = await withLeaves();
+      const { root, node } = lyingTree(stage.tree, stage.tree.height, 0, lie);
+      const aggregate = stage.tree.aggregate;
+      if (lie.aggregate) {
+        // A root names the bytes that come with it.
+        const other = aggregate.with(31, (aggregate[31] ?? 0) ^ 1);
+        const changed = { ...node, summary: { ...node.summary, aggregate: toHex(keccak256(other)) } };
+        await proposeData(stage, { root: changed, aggregate: other }, stage.tree);
+      } else await proposeData(stage, { root, aggregate }, stage.tree);
+      const said = brief(await towerOf(stage, { most: 0n }).round());
+      expect(said.filter((line) => line.startsWith("sent"))).to.deep.equal(["sent challengeNode"]);
+      expect(await stands(stage)).to.equal(false);
+    }
   });
 
   it("finds a lying node by halving, which no answer can show", async () => {

@@ -16,7 +16,9 @@ import { nodeHash } from "../internal/merkle.js";
 
 /** The ways in which a proposer can cheat. */
 export const LIES = [
-  /** A node says more than its children come to. */
+  /** The root says more than its children come to. */
+  "wrong-root",
+  /** A node below it does. */
   "wrong-merge",
   /** Two leaves stand in the wrong order. */
   "unsorted",
@@ -62,10 +64,12 @@ export function falseResult(lie: Lie, honest: ResultTree, { request, accomplice,
   const leaf = rest[counted];
   if (!leaf) throw impossible(lie, "a device that counts");
   switch (lie) {
+    case "wrong-root":
     case "wrong-merge": {
-      if (honest.height === 0) throw impossible(lie, "two leaves");
-      const { count, weight } = honest.node(0, 1).node.summary;
-      return lyingTree(honest, 1, 0, { count: count + 1000n, weight: weight + 1000n }).answers;
+      const height = lie === "wrong-root" ? honest.height : 1;
+      if (rest.length < (lie === "wrong-root" ? 2 : 3)) throw impossible(lie, "two leaves, or three");
+      const { count, weight } = honest.node(0, height).node.summary;
+      return lyingTree(honest, height, 0, { count: count + 1000n, weight: weight + 1000n }).answers;
     }
     case "unsorted": {
       const [first, second, ...others] = rest;

@@ -112,13 +112,14 @@ function group(kind: CurveKind): DeviceKey[] {
   return Array.from({ length: MANY }, (_, k) => deviceKey(kind, fromHex(secretOf(1, `relayed ${kind} ${k}`))));
 }
 
-async function activateAll(bench: Bench, keys: readonly DeviceKey[]): Promise<void> {
+/** Activates devices of a new lot, made by a new maker, for the operator. */
+export async function activateAll(bench: Bench, keys: readonly DeviceKey[], label = "publishers"): Promise<void> {
   const { operator, addresses, chain } = bench;
-  const maker = await bench.account("maker of publishers");
+  const maker = await bench.account(`maker of ${label}`);
   const registry = DeviceRegistry__factory.abi;
   await bench.send(operator, addresses.ITC, ITC__factory.abi, "transfer", [maker.address, 1_000n * BOND]);
   await bench.send(maker, addresses.ITC, ITC__factory.abi, "approve", [addresses.DeviceRegistry, 2n ** 256n - 1n]);
-  await bench.send(operator, addresses.DeviceRegistry, registry, "registerIssuer", [maker.address, "Publishers"]);
+  await bench.send(operator, addresses.DeviceRegistry, registry, "registerIssuer", [maker.address, label]);
   const lot = new LotTree(keys);
   await bench.send(maker, addresses.DeviceRegistry, registry, "enrolLot", [lot.root, keys.length, 2, BOND]);
   const id = lot.idFor(maker.address);
@@ -132,30 +133,49 @@ async function activateAll(bench: Bench, keys: readonly DeviceKey[]): Promise<vo
   }
 }
 
-/** Puts the peaks of a log of a million where appends would have left them; one entry is a batch of 4,096 readings. */
-async function plantMillion({ addresses, chain, rpc }: Bench) {
-  const publisher = `0x${"ab".repeat(20)}`;
-  const digests = new Digests({ chainId: chain.id, registry: addresses.DeviceRegistry });
-  const place = 12_345;
-  const batch = batchOf(digests);
+/** Where an entry is in a log that wasn't grown by appends. */
+export interface Planted {
+  readonly publisher: string;
+  readonly size: number;
+  readonly place: number;
+  readonly entry: Uint8Array;
+  readonly time: bigint;
+}
+
+/** Puts the peaks of a log where appends would have left them, and proves its one real entry. */
+export async function plantLog(bench: Bench, { publisher, size, place, entry, time }: Planted): Promise<Uint8Array[]> {
   const range = new MountainRange();
-  for (let k = 0; k < MILLION; k++) {
-    range.append(entryLeaf(k === place ? batch.entry : fromHex(k.toString(16).padStart(64, "0")), PLANTED_TIME));
+  for (let k = 0; k < size; k++) {
+    range.append(entryLeaf(k === place ? entry : fromHex(k.toString(16).padStart(64, "0")), time));
   }
   // The mapping of logs has slot 2, after the two of OpenZeppelin's EIP712.
   const base = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [publisher, 2])));
   const put = (slot: bigint, value: string) =>
-    rpc("hardhat_setStorageAt", [addresses.DataAnchor, `0x${slot.toString(16)}`, value]);
-  await put(base, `0x${((PLANTED_TIME << 64n) | BigInt(MILLION)).toString(16).padStart(64, "0")}`);
-  for (let height = 0; height < 20; height++) {
+    bench.rpc("hardhat_setStorageAt", [bench.addresses.DataAnchor, `0x${slot.toString(16)}`, value]);
+  await put(base, `0x${((time << 64n) | BigInt(size)).toString(16).padStart(64, "0")}`);
+  for (let height = 0; 2 ** height <= size; height++) {
     const peak = range.peak(height);
     if (peak) await put(base + 1n + BigInt(height), toHex(peak));
   }
+  return range.prove(place);
+}
+
+/** One entry of a log of a million is a batch of 4,096 readings. */
+async function plantMillion(bench: Bench) {
+  const { addresses, chain } = bench;
+  const publisher = `0x${"ab".repeat(20)}`;
+  const digests = new Digests({ chainId: chain.id, registry: addresses.DeviceRegistry });
+  const place = 12_345;
+  const batch = batchOf(digests);
+  const logSiblings = await plantLog(bench, {
+    ...{ publisher, size: MILLION, place },
+    ...{ entry: batch.entry, time: PLANTED_TIME },
+  });
   const contract = DataAnchor__factory.connect(addresses.DataAnchor, chain.reader);
   const execution = (whole: bigint, data: string): number => Number(whole - intrinsicOf(fromHex(data)));
   return {
     async proveEntry(): Promise<number> {
-      const said = [publisher, place, PLANTED_TIME, batch.entry, range.prove(place)] as const;
+      const said = [publisher, place, PLANTED_TIME, batch.entry, logSiblings] as const;
       if (!(await contract.verifyEntry(...said))) throw new Error("The entry of the planted log isn't proved.");
       const data = contract.interface.encodeFunctionData("verifyEntry", [...said]);
       return execution(await contract.verifyEntry.estimateGas(...said), data);
@@ -175,7 +195,7 @@ async function plantMillion({ addresses, chain, rpc }: Bench) {
         values: toHex(values),
         path,
         batchSiblings: [...siblings],
-        logSiblings: range.prove(place),
+        logSiblings,
       };
       if (!(await contract.verifyReading(reading, where))) throw new Error("The planted reading isn't proved.");
       const data = contract.interface.encodeFunctionData("verifyReading", [reading, where]);

@@ -1,6 +1,6 @@
 import { developmentKey } from "../scripts/zk-circuits.js";
 import { proveSum } from "../toolkit/analytics/zk-prove.js";
-import { commitValues } from "../toolkit/analytics/zk-values.js";
+import { commitValues } from "../toolkit/anchoring/zk-values.js";
 import { Groth16Verifier__factory } from "../toolkit/contracts.js";
 import { deviceKey } from "../toolkit/identity/keys.js";
 import { fromHex } from "../toolkit/internal/bytes.js";

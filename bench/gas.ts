@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { measureAnalytics } from "./gas-analytics.js";
 import { measureAnchoring } from "./gas-anchoring.js";
 import { measureAttestation } from "./gas-attestation.js";
+import { measureChallenges } from "./gas-challenges.js";
 import { measureClaims } from "./gas-claims.js";
 import { measureIdentity } from "./gas-devices.js";
 import { measureToken } from "./gas-money.js";
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
     measureAnchoring,
     measureToken,
     measureAnalytics,
+    measureChallenges,
     measureZk,
     measurePayouts,
   ]) {

@@ -39,7 +39,7 @@ export async function deployAnalytics(deployment: Deployment): Promise<void> {
     regions,
     attestations,
   );
-  const shared = [anchor, eligibility, holdings];
+  const shared = [anchor, eligibility];
   const verifier = await partialVerifier(deployment);
   const desk = await deployment.deploy(
     "QuestionDesk",

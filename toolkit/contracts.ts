@@ -35,6 +35,7 @@ export {
   CarbonLedger__factory,
   ClaimDesk__factory,
   ConsentRegistry__factory,
+  CourtLens__factory,
   DataAnchor__factory,
   DelegateCare__factory,
   DeviceFeed__factory,

@@ -19,6 +19,7 @@ export {
   type ResultSources,
   type WithheldFor,
 } from "./analytics/build-result.js";
+export * from "./analytics/carbon.js";
 export * from "./analytics/challenges.js";
 export * from "./analytics/check-result.js";
 export type { Due, OtherResult, Ruling, ShownNode, Verdict as CourtVerdict } from "./analytics/court-model.js";
@@ -37,12 +38,15 @@ export * from "./analytics/requests.js";
 export * from "./analytics/result-data.js";
 export * from "./analytics/result-faults.js";
 export * from "./analytics/result-format.js";
+export * from "./analytics/result-noise.js";
 export * from "./analytics/result-tables.js";
 export {
   compareLeaves,
   type Evidence as LeafEvidence,
   encodeRanges,
   evidenceHash,
+  type Fork,
+  forkOf,
   type Gap,
   isRootOf,
   type LeafWords,
@@ -66,18 +70,20 @@ export * from "./analytics/shares.js";
 export * from "./analytics/watch.js";
 export type { WatchAddresses } from "./analytics/watch-book.js";
 export type { WatchNote } from "./analytics/watch-notes.js";
+export * from "./analytics/zk-answer.js";
 export * from "./analytics/zk-prove.js";
 export type { ProvableQuery } from "./analytics/zk-statements.js";
-export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./analytics/zk-values.js";
 export * from "./anchoring/attach.js";
 export * from "./anchoring/batches.js";
+export * from "./anchoring/committed-batch.js";
 export * from "./anchoring/contents.js";
 export * from "./anchoring/entries.js";
 export * from "./anchoring/evidence.js";
 export * from "./anchoring/feeds.js";
 export * from "./anchoring/files.js";
 export * from "./anchoring/gateway.js";
-export * from "./anchoring/gateway-errors.js";
+export type { CommitPolicy, Committing, ProvableBatch } from "./anchoring/gateway-committing.js";
+export { GatewayError, messageOf } from "./anchoring/gateway-errors.js";
 export type * from "./anchoring/gateway-events.js";
 export * from "./anchoring/gateway-messages.js";
 export type { GatewayOptions } from "./anchoring/gateway-options.js";
@@ -98,6 +104,7 @@ export * from "./anchoring/senml-units.js";
 export * from "./anchoring/state-proof.js";
 export * from "./anchoring/verify.js";
 export { type TrustedBlock, verifyLight } from "./anchoring/verify-light.js";
+export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./anchoring/zk-values.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/attestation.js";

@@ -15,6 +15,7 @@ declare module "@nomicfoundation/hardhat-ethers/types" {
 getContractFactory(name: 'Analytics', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Analytics__factory>
 getContractFactory(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsentRegistry__factory>
 getContractFactory(name: 'Court', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Court__factory>
+getContractFactory(name: 'CourtLens', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtLens__factory>
 getContractFactory(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DeviceRegions__factory>
 getContractFactory(name: 'Eligibility', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Eligibility__factory>
 getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Verifier__factory>
@@ -93,6 +94,7 @@ getContractFactory(name: 'ITC', signerOrOptions?: ethers.Signer | FactoryOptions
 getContractAt(name: 'Analytics', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Analytics>
 getContractAt(name: 'ConsentRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsentRegistry>
 getContractAt(name: 'Court', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Court>
+getContractAt(name: 'CourtLens', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtLens>
 getContractAt(name: 'DeviceRegions', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DeviceRegions>
 getContractAt(name: 'Eligibility', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Eligibility>
 getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Verifier>
@@ -171,6 +173,7 @@ getContractAt(name: 'ITC', address: string | ethers.Addressable, signer?: ethers
 deployContract(name: 'Analytics', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'Court', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
+deployContract(name: 'CourtLens', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtLens>
 deployContract(name: 'DeviceRegions', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
 deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
@@ -249,6 +252,7 @@ deployContract(name: 'ITC', signerOrOptions?: ethers.Signer | DeployContractOpti
 deployContract(name: 'Analytics', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Analytics>
 deployContract(name: 'ConsentRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsentRegistry>
 deployContract(name: 'Court', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Court>
+deployContract(name: 'CourtLens', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtLens>
 deployContract(name: 'DeviceRegions', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DeviceRegions>
 deployContract(name: 'Eligibility', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Eligibility>
 deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>

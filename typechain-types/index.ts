@@ -27,6 +27,8 @@ export type { ConsentRegistry } from './analytics/ConsentRegistry.js';
 export { ConsentRegistry__factory } from './factories/analytics/ConsentRegistry__factory.js';
 export type { Court } from './analytics/Court.js';
 export { Court__factory } from './factories/analytics/Court__factory.js';
+export type { CourtLens } from './analytics/CourtLens.js';
+export { CourtLens__factory } from './factories/analytics/CourtLens__factory.js';
 export type { DeviceRegions } from './analytics/DeviceRegions.js';
 export { DeviceRegions__factory } from './factories/analytics/DeviceRegions__factory.js';
 export type { Eligibility } from './analytics/Eligibility.js';

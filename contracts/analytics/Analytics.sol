@@ -16,11 +16,12 @@ contract Analytics is IAnalytics, EIP712 {
     using RequestRules for Request;
     using RequestRules for Terms;
 
-    /// @dev Five slots; a request writes the first alone. `status` to `proposer` share it, and so do `weight` to `questions`.
-    ///      While a request is open, `proposedAt` is when its last proposal fell, or 0.
+    /// @dev Five slots; a request writes the first alone. `status` to `proposer` share it, and so do `weight` to `questions`: 0 before the first
+    ///      one, then one more than are open. While a request is open, `proposedAt` is when its last proposal fell, or 0. `slashed` is how many
+    ///      bonds were lost of which the requester hasn't had its half.
     struct Analysis {
         RequestStatus status;
-        bool isQuestioned;
+        uint8 slashed;
         uint40 requestedAt;
         uint40 proposedAt;
         address proposer;
@@ -131,7 +132,7 @@ contract Analytics is IAnalytics, EIP712 {
         emit RequestCancelled(id);
 
         // Interactions
-        TOKEN.transfer(asked.requester, asked.terms.escrowOf());
+        TOKEN.transfer(asked.requester, asked.terms.escrowOf() + asked.terms.halvesOf(analysis.slashed));
     }
 
     /// @inheritdoc IAnalytics
@@ -145,7 +146,6 @@ contract Analytics is IAnalytics, EIP712 {
 
         // Effects
         analysis.status = RequestStatus.Proposed;
-        analysis.isQuestioned = false;
         analysis.proposedAt = uint40(block.timestamp);
         analysis.proposer = msg.sender;
         analysis.root = root.digestOf();
@@ -167,7 +167,8 @@ contract Analytics is IAnalytics, EIP712 {
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
         uint64 end = _challengeEndOf(asked, analysis);
         require(block.timestamp > end, AnalyticsTooEarly(id, end + 1));
-        require(analysis.questions == 0, AnalyticsQuestionsOpen(id, analysis.questions));
+        uint24 questions = analysis.questions;
+        if (questions > 1) revert AnalyticsQuestionsOpen(id, questions - 1);
 
         // Effects
         analysis.status = RequestStatus.Final;
@@ -181,19 +182,23 @@ contract Analytics is IAnalytics, EIP712 {
                 : settlement == Settlement.Rolled
                     ? ROLLER
                     : PUSHER;
+        if (analysis.slashed != 0) TOKEN.transfer(asked.requester, asked.terms.halvesOf(analysis.slashed));
         TOKEN.transfer(analysis.proposer, uint256(asked.terms.bond) + asked.terms.fee);
         TOKEN.transfer(address(sink), asked.terms.reward);
         sink.fund(RequestId.unwrap(id), asked.requester, asked.terms.reward);
     }
 
     /// @inheritdoc IAnalytics
-    /// @dev Half to the requester, who waited in vain: a cheat that challenges itself first, on seeing a challenge under way, still loses half.
+    /// @dev Half to the requester, who waited in vain: a cheat that challenges itself first, on seeing a challenge under way, still loses half. Paid
+    ///      when the request ends, so that a challenge, which is in haste, needn't pay for a second transfer.
     function slash(Request calldata asked, address challenger) external onlyCourt {
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
         _reopen(id, analysis, challenger, true);
-        uint256 half = asked.terms.bond / 2;
-        TOKEN.transfer(challenger, half);
-        TOKEN.transfer(asked.requester, asked.terms.bond - half);
+        uint8 slashed = analysis.slashed + 1;
+        // The last that is counted pays all.
+        analysis.slashed = slashed == type(uint8).max ? 0 : slashed;
+        TOKEN.transfer(challenger, asked.terms.bond / 2);
+        if (slashed == type(uint8).max) TOKEN.transfer(asked.requester, asked.terms.halvesOf(slashed));
     }
 
     /// @inheritdoc IAnalytics
@@ -208,8 +213,7 @@ contract Analytics is IAnalytics, EIP712 {
         (RequestId id, Analysis storage analysis) = _inStatus(asked, RequestStatus.Proposed);
         uint64 until = uint64(analysis.proposedAt) + asked.terms.challengeWindow;
         require(block.timestamp <= until, AnalyticsTooLate(id, until));
-        analysis.isQuestioned = true;
-        ++analysis.questions;
+        analysis.questions += analysis.questions == 0 ? 2 : 1;
         emit ResultQuestioned(id, _challengeEndOf(asked, analysis));
     }
 
@@ -264,15 +268,8 @@ contract Analytics is IAnalytics, EIP712 {
 
     /// @inheritdoc IAnalytics
     function partialDigest(RequestId id, Leaf calldata leaf) external view returns (bytes32) {
-        bytes memory said = abi.encode(
-            PARTIAL_TYPEHASH,
-            leaf.device,
-            id,
-            leaf.owner,
-            leaf.count,
-            leaf.spent,
-            leaf.aggregate
-        );
+        (address owner, uint64 count) = (leaf.owner, leaf.count);
+        bytes memory said = abi.encode(PARTIAL_TYPEHASH, leaf.device, id, owner, count, leaf.spent, leaf.aggregate);
         return _hashTypedDataV4(keccak256(said));
     }
 
@@ -283,7 +280,7 @@ contract Analytics is IAnalytics, EIP712 {
 
     /// @inheritdoc IAnalytics
     function requestIdOf(Request calldata asked) public view returns (RequestId) {
-        return RequestId.wrap(keccak256(abi.encode(block.chainid, address(this), asked)));
+        return asked.idOf();
     }
 
     function _open(Request calldata asked, address payer) private returns (RequestId id) {
@@ -321,6 +318,7 @@ contract Analytics is IAnalytics, EIP712 {
             members >= asked.terms.cohort && members <= root.summary.leaves,
             AnalyticsCohortTooSmall(id, members, asked.terms.cohort)
         );
+        require(asked.terms.bears(root.summary.leaves, MINIMUM_BOND), AnalyticsBondTooSmall(id, root.summary.leaves));
         uint128 weight = root.summary.weight;
         require(
             weight != 0 && uint256(asked.terms.price) * weight <= asked.terms.reward,
@@ -345,6 +343,6 @@ contract Analytics is IAnalytics, EIP712 {
 
     function _challengeEndOf(Request calldata asked, Analysis storage analysis) private view returns (uint64) {
         uint64 end = uint64(analysis.proposedAt) + asked.terms.challengeWindow;
-        return analysis.isQuestioned ? end + 2 * ANSWER_TIME : end;
+        return analysis.questions == 0 ? end : end + 2 * ANSWER_TIME;
     }
 }

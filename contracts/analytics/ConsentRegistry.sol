@@ -100,23 +100,18 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     ) external view returns (bool granted, uint64 cohort, uint128 price, uint64 budget) {
         (bool known, address holder, uint64 heldSince) = HOLDINGS.tenureAt(device, time);
         if (known && holder != owner) return (false, 0, 0, 0);
-        (, uint192 general) = _general[owner][purpose].valueAt(time);
-        (uint40 since, uint192 listed) = _listed[owner][purpose][device].valueAt(time);
-        if (_wordOf(listed) == Word.Unsaid || (known && since < heldSince)) listed = general;
-        else if (known) general = listed;
+        return _consentAt(owner, device, purpose, time, known, heldSince);
+    }
 
-        // Here the two are one, unless it can't be known which of them held.
-        bool byGeneral = _covers(general, time);
-        bool byListed = _covers(listed, time);
-        if (!byGeneral && !byListed) return (false, 0, 0, 0);
-        ConsentTerms memory a = _termsOf(byGeneral ? general : listed);
-        ConsentTerms memory b = _termsOf(byListed ? listed : general);
-        return (
-            true,
-            uint64(Math.min(a.cohort, b.cohort)),
-            uint128(Math.min(a.price, b.price)),
-            uint64(Math.max(a.budget, b.budget))
-        );
+    /// @inheritdoc IConsentRegistry
+    function consentOfHolder(
+        address owner,
+        DeviceId device,
+        bytes32 purpose,
+        uint64 time,
+        uint64 heldSince
+    ) external view returns (bool granted, uint64 cohort, uint128 price, uint64 budget) {
+        return _consentAt(owner, device, purpose, time, true, heldSince);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -208,6 +203,34 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function _raiseNonce(address owner, uint64 nonce) private {
         _nonces[owner] = nonce;
         emit NonceRaised(owner, nonce);
+    }
+
+    /// @dev What was consented to, by the holder if it is known that the owner was.
+    function _consentAt(
+        address owner,
+        DeviceId device,
+        bytes32 purpose,
+        uint64 time,
+        bool known,
+        uint64 heldSince
+    ) private view returns (bool granted, uint64 cohort, uint128 price, uint64 budget) {
+        (, uint192 general) = _general[owner][purpose].valueAt(time);
+        (uint40 since, uint192 listed) = _listed[owner][purpose][device].valueAt(time);
+        if (_wordOf(listed) == Word.Unsaid || (known && since < heldSince)) listed = general;
+        else if (known) general = listed;
+
+        // Here the two are one, unless it can't be known which of them held.
+        bool byGeneral = _covers(general, time);
+        bool byListed = _covers(listed, time);
+        if (!byGeneral && !byListed) return (false, 0, 0, 0);
+        ConsentTerms memory a = _termsOf(byGeneral ? general : listed);
+        ConsentTerms memory b = _termsOf(byListed ? listed : general);
+        return (
+            true,
+            uint64(Math.min(a.cohort, b.cohort)),
+            uint128(Math.min(a.price, b.price)),
+            uint64(Math.max(a.budget, b.budget))
+        );
     }
 
     /// @dev From the low end: word (8 bits), cohort (24), budget (32), expiry (40), price (88).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
 import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
 import {DeviceId} from "../identity/DeviceTypes.sol";
@@ -8,10 +9,9 @@ import {IDeviceRegistry} from "../identity/IDeviceRegistry.sol";
 import {IERC1056} from "../identity/IERC1056.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
-import {IEligibility, Verdict} from "./IEligibility.sol";
-import {IHoldings} from "./IHoldings.sol";
+import {IEligibility} from "./IEligibility.sol";
 import {Query, Request} from "./RequestTypes.sol";
-import {Gap, Leaf, Node, Origin, Place, Proposal} from "./ResultTypes.sol";
+import {Gap, Leaf, Node, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 
 /// @title What all courts look at
@@ -25,28 +25,28 @@ abstract contract Court is ICourt {
     IDeviceRegistry internal immutable REGISTRY;
     IDataAnchor internal immutable ANCHOR;
     IEligibility internal immutable ELIGIBILITY;
-    IHoldings internal immutable HOLDINGS;
 
     /// @param anchor Holds the logs; its registry knows the devices.
     /// @param eligibility Says who may be in a result.
-    /// @param holdings Says who had which device when.
-    constructor(IDataAnchor anchor, IEligibility eligibility, IHoldings holdings) {
+    constructor(IDataAnchor anchor, IEligibility eligibility) {
         REGISTRY = IDeviceRegistry(anchor.registry());
         ANCHOR = anchor;
         ELIGIBILITY = eligibility;
-        HOLDINGS = holdings;
     }
 
     /// @notice The proposal, while it can be challenged.
     function _open(IAnalytics analytics, Request calldata asked) internal view returns (Proposal memory proposal) {
-        proposal = analytics.proposalOf(asked);
+        proposal = abi.decode(
+            Address.functionStaticCall(address(analytics), _pass(IAnalytics.proposalOf.selector, asked, "")),
+            (Proposal)
+        );
         require(
             proposal.root != 0 && block.timestamp <= proposal.challengeEnd,
             CourtWindowOver(proposal.id, proposal.challengeEnd)
         );
     }
 
-    /// @notice Whether a leaf was due for this device: its owner had it for sure, and agreed to this kind of partial.
+    /// @notice Whether a leaf was due for this device, see `IEligibility.isDue`.
     function _isDue(
         Request calldata asked,
         Proposal memory proposal,
@@ -54,12 +54,9 @@ abstract contract Court is ICourt {
         DeviceId device,
         Origin origin
     ) internal view returns (bool) {
-        (bool known, address holder) = HOLDINGS.holderAt(device, proposal.snapshot);
-        return
-            known &&
-            holder == owner &&
-            ELIGIBILITY.verdictOn(asked, device, owner, proposal.snapshot) == Verdict.Eligible &&
-            ELIGIBILITY.mayUse(asked, owner, device, origin, 0, proposal.snapshot);
+        bytes memory said = abi.encode(owner, device, origin, proposal.snapshot);
+        bytes memory call = _pass(IEligibility.isDue.selector, asked, said);
+        return abi.decode(Address.functionStaticCall(address(ELIGIBILITY), call), (bool));
     }
 
     /// @notice Whether a reading is one that the query speaks of, on chain in time, in the device's own word: in its own log, or with its
@@ -86,6 +83,18 @@ abstract contract Court is ICourt {
         return stateSince < time && IERC1056(address(REGISTRY)).changed(DeviceId.unwrap(device)) < blockNumber;
     }
 
+    /// @notice A call whose first argument is the request, in the words in which it came: 1,500 gas less each time than to encode it anew. Whoever is
+    ///         called reads no word of it before it has hashed them all.
+    function _pass(bytes4 selector, Request calldata asked, bytes memory more) internal pure returns (bytes memory) {
+        bytes calldata words;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            words.offset := asked
+            words.length := 864
+        }
+        return bytes.concat(selector, words, more);
+    }
+
     function _requireIn(Proposal memory proposal, bytes32 digest, Place calldata place) internal pure {
         require(digest.climb(place) == proposal.root, CourtNotInResult(proposal.id));
     }
@@ -93,24 +102,23 @@ abstract contract Court is ICourt {
     /// @notice Requires that nothing stands where the leaf of this owner and device would: between the two children of a node, or beyond either
     ///         end of the root.
     function _requireGap(Proposal memory proposal, address owner, DeviceId device, Gap calldata gap) internal pure {
-        _requireIn(proposal, gap.node.digestOf(), gap.place);
-        if (gap.place.steps.length == 0 && _isOutside(gap.node, owner, device)) return;
-        require(
-            gap.node.below == ResultTree.above(gap.left.digestOf(), gap.right.digestOf()) &&
-                ResultTree.isBefore(gap.left.summary.lastOwner, gap.left.summary.lastDevice, owner, device) &&
-                ResultTree.isBefore(owner, device, gap.right.summary.firstOwner, gap.right.summary.firstDevice),
-            CourtNoGap(proposal.id, owner, device)
-        );
+        (Summary calldata left, Summary calldata right) = (gap.left.summary, gap.right.summary);
+        bool isBehind = ResultTree.isBefore(left.lastOwner, left.lastDevice, owner, device);
+        bytes32 digest = gap.left.digestOf();
+        bool isFree;
+        if (gap.steps.length == 0) {
+            isFree = isBehind || ResultTree.isBefore(owner, device, left.firstOwner, left.firstDevice);
+        } else {
+            isFree = isBehind && ResultTree.isBefore(owner, device, right.firstOwner, right.firstDevice);
+            digest = ResultTree.digestOf(gap.steps[0], ResultTree.above(digest, gap.right.digestOf()));
+            digest = digest.climb(gap.path, gap.steps[1:]);
+        }
+        require(digest == proposal.root, CourtNotInResult(proposal.id));
+        require(isFree, CourtNoGap(proposal.id, owner, device));
     }
 
     /// @notice The evidence that a leaf names, see `Leaf`.
     function _evidenceOf(bytes calldata first, bytes calldata second) internal pure returns (bytes32) {
         return keccak256(abi.encode(first, second));
-    }
-
-    function _isOutside(Node calldata root, address owner, DeviceId device) private pure returns (bool) {
-        return
-            ResultTree.isBefore(owner, device, root.summary.firstOwner, root.summary.firstDevice) ||
-            ResultTree.isBefore(root.summary.lastOwner, root.summary.lastDevice, owner, device);
     }
 }

@@ -51,6 +51,7 @@ interface IAnalytics {
     error AnalyticsTooLate(RequestId id, uint64 until);
     error AnalyticsCohortTooSmall(RequestId id, uint64 members, uint64 cohort);
     error AnalyticsWrongAggregate(RequestId id);
+    error AnalyticsBondTooSmall(RequestId id, uint64 leaves);
     error AnalyticsRewardTooSmall(RequestId id, uint128 weight);
     error AnalyticsQuestionsOpen(RequestId id, uint256 questions);
 
@@ -83,7 +84,7 @@ interface IAnalytics {
         bytes32 s
     ) external returns (RequestId id);
 
-    /// @notice Ends an open request and returns its money. The requester up to the second `anchoredBy`, in which no proposal can be seen yet;
+    /// @notice Ends an open request and returns its money, with the requester's halves of bonds that were lost. The requester up to the second `anchoredBy`, in which no proposal can be seen yet;
     ///         anyone after the last second for a proposal.
     /// Errors: AnalyticsWrongStatus, AnalyticsNotRequester, AnalyticsTooEarly. Event: RequestCancelled.
     function cancel(Request calldata asked) external;
@@ -95,14 +96,15 @@ interface IAnalytics {
     /// @param content Identifies the full data of the tree, for those who check it: a SHA-256 as in a CID.
     /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsTooLate, AnalyticsWrongAggregate (hash or length, or narrow numbers beyond
     /// int128), AnalyticsCohortTooSmall (too few members, or more of them than leaves), AnalyticsRewardTooSmall (`price` isn't met, or no
-    /// weight), ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: ResultProposed.
+    /// weight), AnalyticsBondTooSmall (the least bond is for a thousand leaves, and so on in proportion), ERC20InsufficientAllowance, ERC20InsufficientBalance. Event: ResultProposed.
     function propose(Request calldata asked, Node calldata root, bytes calldata aggregate, bytes32 content) external;
 
-    /// @notice Makes a proposal final once its window is over, returns the bond, pays the fee, and hands the reward on. Anyone.
+    /// @notice Makes a proposal final once its window is over, returns the bond, pays the fee, hands the reward on, and gives the requester its halves
+    ///         of bonds that were lost. Anyone.
     /// Errors: AnalyticsWrongStatus, AnalyticsTooEarly, AnalyticsQuestionsOpen. Event: ResultFinalised.
     function finalise(Request calldata asked) external;
 
-    /// @notice Takes a wrong proposal down: half the bond to `challenger`, half to the requester. Only a court.
+    /// @notice Takes a wrong proposal down: half the bond to `challenger` at once, half to the requester when the request ends. Only a court.
     /// Errors: AnalyticsNotCourt, AnalyticsWrongStatus. Event: ResultRejected.
     function slash(Request calldata asked, address challenger) external;
 

@@ -91,6 +91,17 @@ interface IConsentRegistry {
         uint64 time
     ) external view returns (bool granted, uint64 cohort, uint128 price, uint64 budget);
 
+    /// @notice What held for a device if its owner had it, by the caller's own knowledge, from a second on: `consentAt` without the question to
+    ///         `IHoldings`.
+    /// @param heldSince First second of the owner's tenure that covers `time`.
+    function consentOfHolder(
+        address owner,
+        DeviceId device,
+        bytes32 purpose,
+        uint64 time,
+        uint64 heldSince
+    ) external view returns (bool granted, uint64 cohort, uint128 price, uint64 budget);
+
     /// @notice The owner's last general word; all 0 if it never said one. An expired one is still told.
     function generalWordOf(
         address owner,

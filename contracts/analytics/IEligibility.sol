@@ -52,4 +52,24 @@ interface IEligibility {
         uint64 spent,
         uint64 snapshot
     ) external view returns (bool);
+
+    /// @notice Whether a device may be listed at all, if only as withheld: it was activated by the snapshot, is of the lot, and nothing shows that its
+    ///         owner hadn't consented then on terms that the request keeps. What can change afterwards (state, assurance, attestation) isn't
+    ///         looked at: no honest list becomes wrong.
+    function wasMember(
+        Request calldata request,
+        DeviceId device,
+        address owner,
+        uint64 snapshot
+    ) external view returns (bool);
+
+    /// @notice Whether a leaf is due for a device: its owner had it for sure at the snapshot, it is `Eligible`, and a partial of this origin by
+    ///         which nothing was spent before may be used. One call in place of three: they ask the same of the registries.
+    function isDue(
+        Request calldata request,
+        address owner,
+        DeviceId device,
+        Origin origin,
+        uint64 snapshot
+    ) external view returns (bool);
 }

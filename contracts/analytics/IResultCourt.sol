@@ -6,7 +6,7 @@ import {DeviceId} from "../identity/DeviceTypes.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {ICourt} from "./ICourt.sol";
 import {Request, RequestId} from "./RequestTypes.sol";
-import {Gap, Leaf, Node, Place} from "./ResultTypes.sol";
+import {Fork, Gap, Leaf, Node, Place} from "./ResultTypes.sol";
 
 /// @notice What was wrong with a proposal.
 enum Fault {
@@ -69,7 +69,8 @@ interface IResultCourt is ICourt {
     ) external;
 
     /// @notice Shows a leaf whose device or owner may not be in the result, see `IEligibility`: it wasn't eligible at the snapshot, or the consent
-    ///         doesn't cover such a partial, its budget included. A leaf that is withheld harms nobody and can't be challenged so. Doubtful
+    ///         doesn't cover such a partial, its budget included. Of a withheld leaf: its device was no member then (`IEligibility.wasMember`), so that
+    ///         none are made up to hide others among. Doubtful
     ///         members (assurance, attestation) take the proposal down without its bond.
     function challengeMember(
         IAnalytics analytics,
@@ -79,11 +80,13 @@ interface IResultCourt is ICourt {
     ) external;
 
     /// @notice Shows a device that contributes under two owners.
+    /// @param leaves The left one first.
+    /// Errors also: ResultTreeBadFork.
     function challengeDouble(
         IAnalytics analytics,
         Request calldata asked,
         Leaf[2] calldata leaves,
-        Place[2] calldata places
+        Fork calldata fork
     ) external;
 
     /// @notice Shows that a device's noisy partial spends a part of its budget that it has spent before: in a final result for the same

@@ -31,7 +31,7 @@ library OwnerShares {
             require(
                 isTheirs &&
                     DeviceId.unwrap(node.summary.firstDevice) > DeviceId.unwrap(known.last) &&
-                    ResultTree.climb(ResultTree.digestOf(node), owned.places[k]) == root,
+                    ResultTree.climb(ResultTree.digestOfBuilt(node), owned.places[k]) == root,
                 OwnerSharesBadNode(account, k)
             );
             known.weight += node.summary.weight;

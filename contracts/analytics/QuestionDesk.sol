@@ -8,7 +8,6 @@ import {IERC1056} from "../identity/IERC1056.sol";
 import {Court} from "./Court.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IEligibility} from "./IEligibility.sol";
-import {IHoldings} from "./IHoldings.sol";
 import {IPartialVerifier} from "./IPartialVerifier.sol";
 import {IQuestionDesk} from "./IQuestionDesk.sol";
 import {Openings} from "./Openings.sol";
@@ -54,17 +53,15 @@ contract QuestionDesk is IQuestionDesk, Court {
     /// @param token ITC.
     /// @param anchor Holds the logs.
     /// @param eligibility Says who may be in a result.
-    /// @param holdings Says who had which device when.
     /// @param verifier_ Checks proofs of partials; 0 for none.
     /// @param deposit_ ITC that a question costs; more than an answer costs in gas.
     constructor(
         IERC20 token,
         IDataAnchor anchor,
         IEligibility eligibility,
-        IHoldings holdings,
         IPartialVerifier verifier_,
         uint256 deposit_
-    ) Court(anchor, eligibility, holdings) {
+    ) Court(anchor, eligibility) {
         TOKEN = token;
         VERIFIER = verifier_;
         DEPOSIT = deposit_;
@@ -107,7 +104,7 @@ contract QuestionDesk is IQuestionDesk, Court {
     function question(IAnalytics analytics, Request calldata asked, Leaf calldata leaf, Place calldata place) external {
         Proposal memory proposal = _open(analytics, asked);
         Node memory node = leaf.nodeOf();
-        _requireIn(proposal, node.digestOf(), place);
+        _requireIn(proposal, node.digestOfBuilt(), place);
         require(leaf.origin == Origin.Proved, CourtNothingWrong(proposal.id));
         uint64 due = _ask(analytics, asked, proposal.stamp, node.below, leaf.device);
         emit PartialQuestioned(address(analytics), proposal.id, proposal.stamp, leaf.device, node.below, due);

@@ -58,7 +58,7 @@ contract ResultClaims is IResultClaims, RewardSink {
     /// @dev Checks a leaf and marks it. Nothing is due to one that was marked before.
     function _settle(Final memory result, Leaf calldata leaf, Place calldata place) private returns (uint128 amount) {
         // Checks
-        bytes32 digest = ResultTree.digestOf(ResultTree.nodeOf(leaf));
+        bytes32 digest = ResultTree.digestOfBuilt(ResultTree.nodeOf(leaf));
         uint256 position = _positionOf(place);
         require(ResultTree.climb(digest, place) == result.root, ResultClaimsInvalidProof(result.id, position));
         mapping(uint256 word => uint256) storage claimed = _claimed[result.analytics][result.id];

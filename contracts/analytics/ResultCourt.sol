@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReadingFields, ReadingPlace} from "../anchoring/AnchoringTypes.sol";
 import {IDataAnchor} from "../anchoring/IDataAnchor.sol";
 import {DeviceId} from "../identity/DeviceTypes.sol";
 import {Court} from "./Court.sol";
 import {IAnalytics} from "./IAnalytics.sol";
 import {IEligibility, Verdict} from "./IEligibility.sol";
-import {IHoldings} from "./IHoldings.sol";
 import {IQuestionDesk} from "./IQuestionDesk.sol";
 import {Fault, IResultCourt} from "./IResultCourt.sol";
 import {LeafRules} from "./LeafRules.sol";
 import {Partials} from "./Partials.sol";
 import {Request, RequestId, RequestStatus} from "./RequestTypes.sol";
-import {Gap, Leaf, Node, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
+import {Fork, Gap, Leaf, Node, Origin, Place, Proposal, Summary} from "./ResultTypes.sol";
 import {ResultTree} from "./ResultTree.sol";
 
 /// @title Challenges of one transaction
@@ -27,14 +27,8 @@ contract ResultCourt is IResultCourt, Court {
 
     /// @param anchor Holds the logs.
     /// @param eligibility Says who may be in a result.
-    /// @param holdings Says who had which device when.
     /// @param desk Knows what was contributed on chain.
-    constructor(
-        IDataAnchor anchor,
-        IEligibility eligibility,
-        IHoldings holdings,
-        IQuestionDesk desk
-    ) Court(anchor, eligibility, holdings) {
+    constructor(IDataAnchor anchor, IEligibility eligibility, IQuestionDesk desk) Court(anchor, eligibility) {
         DESK = desk;
     }
 
@@ -60,7 +54,7 @@ contract ResultCourt is IResultCourt, Court {
         if (fits) {
             Summary memory merged;
             (fits, merged) = ResultTree.merge(left.summary, right.summary, keccak256(aggregate));
-            require(!fits || merged.hashOf() != node.summary.hashOf(), CourtNothingWrong(proposal.id));
+            require(!fits || merged.hashOf() != ResultTree.hashOf(node.summary), CourtNothingWrong(proposal.id));
         }
         _uphold(analytics, asked, proposal.id, Fault.Node, true);
     }
@@ -79,7 +73,7 @@ contract ResultCourt is IResultCourt, Court {
         Node memory own = leaf.nodeOf();
         require(node.below == own.below, CourtNotInResult(proposal.id));
         bool isGood =
-            node.summary.hashOf() == own.summary.hashOf() &&
+            ResultTree.hashOf(node.summary) == own.summary.hashOf() &&
                 LeafRules.isByRule(asked, leaf) &&
                 (keccak256(aggregate) != leaf.aggregate || Partials.isWellFormed(asked.query, aggregate));
         require(!isGood, CourtNothingWrong(proposal.id));
@@ -94,11 +88,18 @@ contract ResultCourt is IResultCourt, Court {
         Place calldata place
     ) external {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
-        require(leaf.origin != Origin.Withheld, CourtNothingWrong(proposal.id));
-        Verdict verdict = ELIGIBILITY.verdictOn(asked, leaf.device, leaf.owner, proposal.snapshot);
-        bool mayUse = ELIGIBILITY.mayUse(asked, leaf.owner, leaf.device, leaf.origin, leaf.spent, proposal.snapshot);
-        require(verdict != Verdict.Eligible || !mayUse, CourtNothingWrong(proposal.id));
-        _uphold(analytics, asked, proposal.id, Fault.Member, verdict == Verdict.Ineligible || !mayUse);
+        bool slashed = true;
+        if (leaf.origin == Origin.Withheld) {
+            bool isGhost = !ELIGIBILITY.wasMember(asked, leaf.device, leaf.owner, proposal.snapshot);
+            require(isGhost, CourtNothingWrong(proposal.id));
+        } else {
+            Verdict verdict = ELIGIBILITY.verdictOn(asked, leaf.device, leaf.owner, proposal.snapshot);
+            slashed =
+                verdict == Verdict.Ineligible ||
+                !ELIGIBILITY.mayUse(asked, leaf.owner, leaf.device, leaf.origin, leaf.spent, proposal.snapshot);
+            require(slashed || verdict == Verdict.Doubtful, CourtNothingWrong(proposal.id));
+        }
+        _uphold(analytics, asked, proposal.id, Fault.Member, slashed);
     }
 
     /// @inheritdoc IResultCourt
@@ -106,10 +107,11 @@ contract ResultCourt is IResultCourt, Court {
         IAnalytics analytics,
         Request calldata asked,
         Leaf[2] calldata leaves,
-        Place[2] calldata places
+        Fork calldata fork
     ) external {
-        Proposal memory proposal = _openWith(analytics, asked, leaves[0], places[0]);
-        _requireIn(proposal, leaves[1].nodeOf().digestOf(), places[1]);
+        Proposal memory proposal = _open(analytics, asked);
+        (bytes32 left, bytes32 right) = (leaves[0].nodeOf().digestOfBuilt(), leaves[1].nodeOf().digestOfBuilt());
+        require(ResultTree.climbBoth(left, right, fork) == proposal.root, CourtNotInResult(proposal.id));
         require(
             DeviceId.unwrap(leaves[0].device) == DeviceId.unwrap(leaves[1].device) &&
                 leaves[0].owner != leaves[1].owner &&
@@ -133,7 +135,7 @@ contract ResultCourt is IResultCourt, Court {
         Proposal memory proposal = _openWith(analytics, asked, leaf, place);
         _requireEarlier(analytics, asked, other, proposal.id);
         (, bytes32 otherRoot, , , ) = analytics.resultOf(analytics.requestIdOf(other));
-        require(otherLeaf.nodeOf().digestOf().climb(otherPlace) == otherRoot, CourtNotInResult(proposal.id));
+        require(otherLeaf.nodeOf().digestOfBuilt().climb(otherPlace) == otherRoot, CourtNotInResult(proposal.id));
         require(LeafRules.spendsTwice(asked, leaf, other, otherLeaf), CourtNothingWrong(proposal.id));
         _uphold(analytics, asked, proposal.id, Fault.Budget, true);
     }
@@ -215,8 +217,8 @@ contract ResultCourt is IResultCourt, Court {
 
     function _uphold(IAnalytics analytics, Request calldata asked, RequestId id, Fault fault, bool slashed) private {
         emit ChallengeUpheld(address(analytics), id, msg.sender, fault, slashed);
-        if (slashed) analytics.slash(asked, msg.sender);
-        else analytics.dismiss(asked, msg.sender);
+        bytes4 selector = slashed ? IAnalytics.slash.selector : IAnalytics.dismiss.selector;
+        Address.functionCall(address(analytics), _pass(selector, asked, abi.encode(msg.sender)));
     }
 
     function _openWith(
@@ -226,7 +228,7 @@ contract ResultCourt is IResultCourt, Court {
         Place calldata place
     ) private view returns (Proposal memory proposal) {
         proposal = _open(analytics, asked);
-        _requireIn(proposal, leaf.nodeOf().digestOf(), place);
+        _requireIn(proposal, leaf.nodeOf().digestOfBuilt(), place);
     }
 
     /// @dev Requires that the other request's result was past challenge when the data of this one came to their end: an honest proposer knew it,

@@ -40,7 +40,7 @@ library ResultPath {
             (fits, node) = isRight ? _over(sibling, node, aggregate) : _over(node, sibling, aggregate);
             if (!fits) return (0, 0);
         }
-        return (node.digestOf(), index);
+        return (node.digestOfBuilt(), index);
     }
 
     function _over(
@@ -49,6 +49,6 @@ library ResultPath {
         bytes memory aggregate
     ) private pure returns (bool fits, Node memory node) {
         (fits, node.summary) = ResultTree.merge(left.summary, right.summary, keccak256(aggregate));
-        node.below = ResultTree.above(left.digestOf(), right.digestOf());
+        node.below = ResultTree.above(left.digestOfBuilt(), right.digestOfBuilt());
     }
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {DeviceId} from "../identity/DeviceTypes.sol";
 import {Merkle} from "../libraries/Merkle.sol";
-import {Leaf, Node, Origin, Place, Summary} from "./ResultTypes.sol";
+import {Fork, Leaf, Node, Origin, Place, Summary} from "./ResultTypes.sol";
 
 /// @title Merkle tree whose nodes say what their leaves come to
 /// @notice digest(node) = keccak256(0x02 ‖ keccak256(abi.encode(summary)) ‖ below); below a leaf's node stands keccak256(0x00 ‖ abi.encode(leaf)),
@@ -15,9 +15,25 @@ library ResultTree {
     uint256 private constant MAX_LEVELS = 64;
 
     error ResultTreeBadPlace(uint256 path, uint256 steps);
+    error ResultTreeBadFork(uint256 turn, uint256 meet, uint256 steps);
 
-    /// @notice The digest of a node.
-    function digestOf(Node memory node) internal pure returns (bytes32) {
+    /// @notice The digest of a node that a call brings.
+    /// @dev Its words are hashed as they came. One with bits beyond its type leads to no honest tree, and reverts where it is looked at.
+    function digestOf(Node calldata node) internal pure returns (bytes32) {
+        Summary calldata summary = node.summary;
+        bytes32 hash;
+        // Assembly: 100 gas against 1,300 for a copy in memory that is encoded once more. Tests compare it with the toolkit's.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, summary, 288)
+            hash := keccak256(free, 288)
+        }
+        return digestOf(hash, node.below);
+    }
+
+    /// @notice The digest of a node that was computed.
+    function digestOfBuilt(Node memory node) internal pure returns (bytes32) {
         return digestOf(hashOf(node.summary), node.below);
     }
 
@@ -36,13 +52,26 @@ library ResultTree {
     }
 
     /// @notice The hash of a summary.
-    function hashOf(Summary memory summary) internal pure returns (bytes32) {
-        return keccak256(abi.encode(summary));
+    function hashOf(Summary memory summary) internal pure returns (bytes32 hash) {
+        // Assembly: in memory a summary lies as it is encoded, nine words.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            hash := keccak256(summary, 288)
+        }
     }
 
     /// @notice The node of a leaf.
     function nodeOf(Leaf memory leaf) internal pure returns (Node memory) {
-        return Node(summaryOf(leaf), keccak256(bytes.concat(bytes1(0x00), abi.encode(leaf))));
+        bytes32 below;
+        // Assembly for the same reason: eight words, behind a byte 0.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 0)
+            mcopy(add(free, 1), leaf, 256)
+            below := keccak256(free, 257)
+        }
+        return Node(summaryOf(leaf), below);
     }
 
     /// @notice What lies below the node of two children.
@@ -107,16 +136,46 @@ library ResultTree {
     /// @notice Climbs from a node's digest to the root's.
     /// Errors: ResultTreeBadPlace for half a step, more steps than any tree has, and a path beyond them.
     function climb(bytes32 digest, Place calldata place) internal pure returns (bytes32) {
-        uint256 words = place.steps.length;
-        require(
-            words % 2 == 0 && words <= 2 * MAX_LEVELS && place.path >> (words / 2) == 0,
-            ResultTreeBadPlace(place.path, words)
-        );
-        for (uint256 k = 0; k < words; k += 2) {
-            (bytes32 summary, bytes32 sibling) = (place.steps[k], place.steps[k + 1]);
-            bool isRight = (place.path >> (k / 2)) & 1 == 1;
-            digest = digestOf(summary, isRight ? Merkle.node(sibling, digest) : Merkle.node(digest, sibling));
+        return climb(digest, place.path, place.steps);
+    }
+
+    /// @notice The same, by a path and its steps.
+    function climb(bytes32 digest, uint256 path, bytes32[] calldata steps) internal pure returns (bytes32 root) {
+        uint256 words = steps.length;
+        require(words % 2 == 0 && words <= 2 * MAX_LEVELS && path >> (words / 2) == 0, ResultTreeBadPlace(path, words));
+        root = digest;
+        // Assembly: 190 gas a level against 560. Tests compare it with the toolkit's.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let children := mload(0x40)
+            let parent := add(children, 96)
+            mstore8(children, 1)
+            mstore8(parent, 2)
+            path := shl(5, path)
+            let end := add(steps.offset, shl(5, words))
+            for {
+                let at := steps.offset
+            } lt(at, end) {
+                at := add(at, 64)
+            } {
+                let isRight := and(path, 32)
+                mstore(add(add(children, 1), isRight), root)
+                mstore(sub(add(children, 33), isRight), calldataload(add(at, 32)))
+                mstore(add(parent, 1), calldataload(at))
+                mstore(add(parent, 33), keccak256(children, 65))
+                root := keccak256(parent, 65)
+                path := shr(1, path)
+            }
         }
-        return digest;
+    }
+
+    /// @notice Climbs from two nodes' digests, neither of which is above the other, to the root's.
+    /// Errors: ResultTreeBadFork for steps that end before the two ways meet; ResultTreeBadPlace as `climb`.
+    function climbBoth(bytes32 left, bytes32 right, Fork calldata fork) internal pure returns (bytes32) {
+        (uint256 turn, uint256 meet) = (fork.turn, fork.meet);
+        require(turn <= meet && meet < fork.steps.length, ResultTreeBadFork(turn, meet, fork.steps.length));
+        left = climb(left, fork.leftPath, fork.steps[:turn]);
+        right = climb(right, fork.rightPath, fork.steps[turn:meet]);
+        return climb(digestOf(fork.steps[meet], above(left, right)), fork.path, fork.steps[meet + 1:]);
     }
 }

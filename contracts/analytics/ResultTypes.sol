@@ -83,13 +83,30 @@ struct Proposal {
     bytes32 stamp;
 }
 
-/// @notice A place in a result where no leaf stands: two neighbours, by the node above both, whose left child ends before it and whose right child
-///         begins after it; or the root, for a place beyond either end (the children are then not looked at).
+/// @notice A place in a result where no leaf stands: between the two children of a node, of which the left one ends before it and the right one
+///         begins after it; or beyond either end of the root.
+/// @param left The left child; the root, for a place beyond its ends (`right` is then not looked at).
+/// @param path Of the node above both, see `Place`.
+/// @param steps The hash of what the node above both says, then its own steps as in `Place`; none where `left` is the root.
 struct Gap {
-    Place place;
-    Node node;
     Node left;
     Node right;
+    uint256 path;
+    bytes32[] steps;
+}
+
+/// @notice Where two nodes are in a tree, neither of which is above the other. What the ways from both share is said once.
+/// @param leftPath From the left one up to the left child of the lowest node above both, see `Place`; `rightPath` likewise.
+/// @param path From that node up to the root.
+/// @param turn Where in `steps` the right one's begin; `meet` where the hash of what the node above both says stands.
+/// @param steps Those of the left one, of the right one, that hash, and those of the node above both.
+struct Fork {
+    uint256 leftPath;
+    uint256 rightPath;
+    uint256 path;
+    uint256 turn;
+    uint256 meet;
+    bytes32[] steps;
 }
 
 /// @notice A reading that is laid open, with where it is anchored.

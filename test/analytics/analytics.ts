@@ -297,7 +297,9 @@ describe("Analytics, requests", () => {
       await market.networkHelpers.time.setNextBlockTimestamp(fallen + HOUR);
       await expect(analytics.cancel(request)).to.be.revertedWithCustomError(analytics, "AnalyticsTooEarly");
       await market.networkHelpers.time.setNextBlockTimestamp(fallen + HOUR + 1n);
-      await gains({ market }, analytics.cancel(request), [0n, 0n, ESCROW]);
+      // With the escrow comes the requester's half of the bond that was lost.
+      const { bond } = request.terms;
+      await gains({ market }, analytics.cancel(request), [0n, 0n, ESCROW + bond - bond / 2n]);
     });
   });
 });

@@ -4,8 +4,8 @@ import { developmentKey } from "../../scripts/zk-circuits.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords } from "../../toolkit/analytics/result-tree.js";
 import { proveSum } from "../../toolkit/analytics/zk-prove.js";
-import { commitValues, valuesSaltOf } from "../../toolkit/analytics/zk-values.js";
 import { Batch } from "../../toolkit/anchoring/batches.js";
+import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import {

@@ -31,6 +31,7 @@ import {
   provedLeaf,
   raise,
   readingsOf,
+  withheldLeaf,
 } from "./market.js";
 
 /** A market with a request, and readings of six devices in a batch of the gateway's. */
@@ -159,6 +160,13 @@ describe("Checking a result", () => {
       const foreign = { ...(leaves[2] ?? raise()), owner: market.company.address };
       const faults = await upholds(market, request, [...leaves, foreign].sort(compareLeaves), "double");
       expect(faults.map(({ kind }) => kind).sort()).to.deep.equal(["double", "member"]);
+    });
+
+    it("a withheld leaf of a device that was no member", async () => {
+      const { market, request, leaves } = await withReadings();
+      const ghost = withheldLeaf(request, ownerOf(market, 0), market.keys[6] ?? raise());
+      const faults = await upholds(market, request, [...leaves, ghost].sort(compareLeaves), "member");
+      expect(faults).to.have.length(1);
     });
 
     const noisy = { terms: { epsilon: 1_000_000n } };

@@ -103,8 +103,8 @@ export function challenge(market: Market, request: AnalysisRequest, fault: Resul
     case "member":
       return court.challengeMember(at, request, ...of(fault));
     case "double": {
-      const [[a, p], [b, q]] = [of(fault.leaves[0]), of(fault.leaves[1])];
-      return court.challengeDouble(at, request, [a, b], [p, q]);
+      const [a, b] = fault.leaves;
+      return court.challengeDouble(at, request, [leafWords(a), leafWords(b)], fault.fork);
     }
     case "spent":
       return court.challengeSpent(at, request, ...of(fault), fault.other.request, ...of(fault.otherLeaf));

@@ -55,7 +55,7 @@ describe("QuestionDesk, settling", () => {
       await passAnswer(market);
       const half = request.terms.bond / 2n;
       const subject = leafIsShown ? subjectOf(3) : placed(stage, 3).subject;
-      await gains(stage, settle(stage, subject), [0n, half + DEPOSIT, half + 1n]);
+      await gains(stage, settle(stage, subject), [0n, half + DEPOSIT, 0n]);
       expect(await statusOf(stage)).to.equal(1n);
       expect(await market.itc.balanceOf(market.addresses.QuestionDesk)).to.equal(0n);
     }
@@ -94,7 +94,7 @@ describe("QuestionDesk, settling", () => {
       await change(market, 3).catch(() => undefined);
       await passAnswer(market);
       const half = request.terms.bond / 2n;
-      await gains(stage, settle(stage, subjectOf(placed(stage, 1).index)), [0n, half + DEPOSIT, half + 1n]);
+      await gains(stage, settle(stage, subjectOf(placed(stage, 1).index)), [0n, half + DEPOSIT, 0n]);
     });
   }
 
@@ -107,7 +107,7 @@ describe("QuestionDesk, settling", () => {
     await expect(answer(stage, 0, openedOf(stage, 0))).to.be.revertedWithCustomError(market.desk, "CourtWrongEvidence");
     await passAnswer(market);
     const half = request.terms.bond / 2n;
-    await gains(stage, settle(stage, placed(stage, 0).subject), [0n, half + DEPOSIT, half + 1n]);
+    await gains(stage, settle(stage, placed(stage, 0).subject), [0n, half + DEPOSIT, 0n]);
     await market.networkHelpers.time.increase(10);
     await market.provider.request({ method: "evm_setAutomine", params: [false] });
     const device = deviceOf(market, 1);
@@ -164,10 +164,6 @@ describe("QuestionDesk, settling", () => {
     await expect(market.analytics.finalise(request))
       .to.be.revertedWithCustomError(market.analytics, "AnalyticsQuestionsOpen")
       .withArgs((await market.analytics.proposalOf(request)).id, 1n);
-    await gains(stage, settle(stage, subjectOf(0)), [
-      0n,
-      request.terms.bond / 2n + DEPOSIT,
-      request.terms.bond / 2n + 1n,
-    ]);
+    await gains(stage, settle(stage, subjectOf(0)), [0n, request.terms.bond / 2n + DEPOSIT, 0n]);
   });
 });

@@ -1,7 +1,13 @@
 import { expect } from "chai";
 import { id, keccak256, ZeroAddress } from "ethers";
 import { Operation } from "../../toolkit/analytics/query.js";
-import { leafWords, type ResultLeaf, type ResultTree } from "../../toolkit/analytics/result-tree.js";
+import {
+  forkOf,
+  type LeafWords,
+  leafWords,
+  type ResultLeaf,
+  type ResultTree,
+} from "../../toolkit/analytics/result-tree.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { lyingTree } from "../../toolkit/testing/lies.js";
 import {
@@ -23,8 +29,6 @@ import {
   treeOf,
   withheldLeaf,
 } from "./market.js";
-
-const NONE = { path: 0n, steps: [] as string[] };
 
 /** A market with a request and an honest tree of six devices, ready to be proposed. */
 async function withLeaves(changes = {}) {
@@ -245,6 +249,30 @@ describe("ResultCourt", () => {
       await upheld(market, challenge(market, request, tree, leaves[0] ?? raise()), 2);
     });
 
+    it("upholds a withheld leaf of a device that was no member, and leaves members' alone", async () => {
+      const { market, request, leaves } = await withLeaves();
+      await market.registry.connect(market.owners[1] ?? raise()).suspend(market.keys[1]?.id ?? "");
+      const held = (k: number, owner = ownerOf(market, k)) => withheldLeaf(request, owner, market.keys[k] ?? raise());
+      const honest = [held(0), held(1)];
+      const made = { ...held(0), device: `0x${"11".repeat(20)}` as ResultLeaf["device"] };
+      for (const ghost of [
+        held(6, ownerOf(market, 0)),
+        held(0, market.company.address),
+        held(0, ownerOf(market, 1)),
+        made,
+      ]) {
+        const tree = treeOf(request, [...honest, ...leaves.slice(2), ghost]);
+        await propose(market, request, tree);
+        for (const leaf of honest) {
+          await expect(challenge(market, request, tree, leaf)).to.be.revertedWithCustomError(
+            market.court,
+            "CourtNothingWrong",
+          );
+        }
+        await upheld(market, challenge(market, request, tree, ghost), 2);
+      }
+    });
+
     it("takes a doubtful member's proposal down without its bond", async () => {
       const market = await openMarket();
       const request = await asked(market, { filter: { assurance: 3 } });
@@ -265,13 +293,21 @@ describe("ResultCourt", () => {
     const twin = { ...leaf, owner: ownerOf(market, 1) };
     const tree = treeOf(request, [...leaves, twin]);
     await propose(market, request, tree);
-    const place = (of: ResultLeaf) => tree.place(tree.indexOf(of.owner, of.device) ?? -1);
-    const challenge = (a: ResultLeaf, b: ResultLeaf) =>
-      court(market).challengeDouble(at(market), request, [leafWords(a), leafWords(b)], [place(a), place(b)]);
-    for (const other of [leaf, leaves[1] ?? raise()]) {
-      await expect(challenge(leaf, other)).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
+    const [index, other] = [leaf, twin].map((of) => tree.indexOf(of.owner, of.device) ?? -1) as [number, number];
+    const challenge = (k: number, j: number) => {
+      const [left, right] = [Math.min(k, j), Math.max(k, j)];
+      const pair = [tree.leaves[left] ?? raise(), tree.leaves[right] ?? raise()].map(leafWords) as [
+        LeafWords,
+        LeafWords,
+      ];
+      const fork = forkOf(tree.place(left), tree.place(right));
+      return court(market).challengeDouble(at(market), request, pair, fork);
+    };
+    for (let k = 0; k < tree.leaves.length; k++) {
+      if (k === index || k === other) continue;
+      await expect(challenge(index, k)).to.be.revertedWithCustomError(market.court, "CourtNothingWrong");
     }
-    await upheld(market, challenge(leaf, twin), 3);
+    await upheld(market, challenge(index, other), 3);
   });
 
   describe("challengeOmission", () => {
@@ -306,8 +342,7 @@ describe("ResultCourt", () => {
       const challenge = (k: number, changes = {}, placed = {}, owner = ownerOf(market, k)) => {
         const reading = opened(market, batch, 3 * k);
         const device = reading.fields.device;
-        const gap =
-          k === 0 ? { place: NONE, node: tree.root, left: tree.root, right: tree.root } : tree.gap(owner, device);
+        const gap = k === 0 ? { left: tree.root, right: tree.root, path: 0n, steps: [] } : tree.gap(owner, device);
         return court(market).challengeOmission(
           at(market),
           request,

@@ -41,7 +41,7 @@ async function takenDown(
   });
   expect(said).to.include(`sent ${call}`);
   expect(said.filter((line) => line.startsWith("sent"))).to.have.length(1);
-  expect(change).to.deep.equal([bond / 2n, bond - bond / 2n, 0n]);
+  expect(change).to.deep.equal([bond / 2n, 0n, 0n]);
   expect((await market.analytics.proposalOf(request)).root).to.equal(`0x${"00".repeat(32)}`);
   expect(brief(await tower.round())).to.deep.equal([]);
 }

@@ -195,7 +195,9 @@ describe("A watchtower and data that it can't get", () => {
       await tower.round();
     }
     expect(await stands(stage)).to.equal(false);
-    expect(await market.itc.balanceOf(market.analytics)).to.equal(request.terms.reward + request.terms.fee);
+    expect(await market.itc.balanceOf(market.analytics)).to.equal(
+      request.terms.reward + request.terms.fee + request.terms.bond - request.terms.bond / 2n,
+    );
   });
 
   it("finds a leaf that isn't the published one, and challenges what was shown", async () => {

@@ -4,7 +4,7 @@ import * as snarkjs from "snarkjs";
 import { CIRCUITS, compileCircuit, developmentKey } from "../../scripts/zk-circuits.js";
 import type { Circuit } from "../../toolkit/analytics/zk-prove.js";
 import { histogramStatement, type Statement, sumStatement } from "../../toolkit/analytics/zk-statements.js";
-import { type CommittedValues, shifted, VALUE_OFFSET } from "../../toolkit/analytics/zk-values.js";
+import { type CommittedValues, shifted, VALUE_OFFSET } from "../../toolkit/anchoring/zk-values.js";
 import { committed, ORDER, request } from "./zk-rig.js";
 
 /** A circuit's constraints: a product of two sums is a third; a sum is of factors by signal. */

@@ -1,6 +1,6 @@
 import { network } from "hardhat";
-import type { CommittedValues } from "../../toolkit/analytics/zk-values.js";
-import { commitValues, valuesSaltOf } from "../../toolkit/analytics/zk-values.js";
+import type { CommittedValues } from "../../toolkit/anchoring/zk-values.js";
+import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { Groth16Verifier__factory } from "../../toolkit/contracts.js";
 import { deviceKey } from "../../toolkit/identity/keys.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";

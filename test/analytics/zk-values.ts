@@ -2,15 +2,15 @@ import { expect } from "chai";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { circuitFor, proveSum } from "../../toolkit/analytics/zk-prove.js";
 import { histogramStatement, sumStatement } from "../../toolkit/analytics/zk-statements.js";
+import { entryOf } from "../../toolkit/anchoring/batches.js";
+import { saltOf } from "../../toolkit/anchoring/readings.js";
 import {
   type CommittedValues,
   commitValues,
   isCommittable,
   valuesSaltOf,
   type ZkError,
-} from "../../toolkit/analytics/zk-values.js";
-import { entryOf } from "../../toolkit/anchoring/batches.js";
-import { saltOf } from "../../toolkit/anchoring/readings.js";
+} from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { committed, request, stranger } from "./zk-rig.js";

@@ -32,11 +32,6 @@ describe("The devices of a gateway", () => {
     const said = (key = first, sequence = 0n): SignedReading =>
       signReading(heldBy(first.id, key), rig.world.digests, { sequence, time: rig.now, schema: rain, content: rain });
 
-    const mined = async (work: () => Promise<unknown>): Promise<void> => {
-      await rig.ask("evm_setAutomine", [true]);
-      await work();
-      await rig.ask("evm_setAutomine", [false]);
-    };
     const rotate = async (): Promise<void> => {
       const { registry, digests, addresses } = rig.world;
       const signer = signerOf(next, addresses);
@@ -52,7 +47,7 @@ describe("The devices of a gateway", () => {
       );
     };
 
-    before(() => mined(() => activeLot(rig.world, [first], { unborn: [unborn] })));
+    before(() => rig.mined(() => activeLot(rig.world, [first], { unborn: [unborn] })));
 
     it("and serves who is active with its present key", async () => {
       await gateway.enrol(first);
@@ -83,7 +78,7 @@ describe("The devices of a gateway", () => {
       gateway.events.on("stopped", ({ code }) => stopped.push(code));
       await gateway.enrol(first);
       gateway.receive(said());
-      await mined(rotate);
+      await rig.mined(rotate);
       await gateway.tick();
       gateway.receive(said(first, 1n));
       rig.now += 101n;
@@ -93,7 +88,7 @@ describe("The devices of a gateway", () => {
       await refused(() => gateway.enrol(first), "ITC_GATEWAY_ROTATED");
       await gateway.enrol(heldBy(first.id, next));
       gateway.receive(said(next, 2n));
-      await mined(() => rig.world.registry.suspend(first.id));
+      await rig.mined(() => rig.world.registry.suspend(first.id));
       rig.now += 101n;
       await gateway.tick();
       await refused(() => gateway.receive(said(next, 3n)), "ITC_GATEWAY_INACTIVE");
@@ -113,7 +108,7 @@ describe("The devices of a gateway", () => {
       await refused(() => gateway.receive(other), "ITC_GATEWAY_CONTRADICTION");
       const [{ key, readings } = { key: first, readings: [other, other] as const }] = gateway.contradictions();
       const both = <Value>(of: (one: SignedReading) => Value): [Value, Value] => [of(readings[0]), of(readings[1])];
-      await mined(() =>
+      await rig.mined(() =>
         rig.world.registry.proveEquivocation(
           key.id,
           toHex(signerOf(key, rig.world.addresses)),

@@ -4,12 +4,16 @@ import { spellingsOf } from "../../toolkit/anchoring/device-signatures.js";
 import type { Gateway } from "../../toolkit/anchoring/gateway.js";
 import {
   MAX_MESSAGE_BYTES,
+  readDraft,
   readReadingCbor,
   readReadingJson,
   readReceipt,
+  readStatement,
+  writeDraft,
   writeReadingCbor,
   writeReadingJson,
   writeReceipt,
+  writeStatement,
 } from "../../toolkit/anchoring/gateway-messages.js";
 import { type SignedReading, signReading } from "../../toolkit/anchoring/readings.js";
 import { contractKey, recoverKey, rsaKey } from "../../toolkit/identity/keys.js";
@@ -134,6 +138,23 @@ describe("What a gateway is sent", () => {
         }
       }
       await refused(() => readReceipt(" ".repeat(MAX_MESSAGE_BYTES + 1)), "ITC_GATEWAY_TOO_LARGE");
+    });
+
+    it("and drafts and statements of batches", async () => {
+      const [numbers, word] = [{ index: 1n, firstSequence: 2n ** 64n - 1n, count: 1n }, new Uint8Array(32).fill(7)];
+      const draft = { device: a.id, ...numbers, salt: word.slice(1), entry: word };
+      const statement = { ...draft, signature: a.sign(word) };
+      expect(readDraft(writeDraft(statement))).to.deep.equal(draft);
+      expect(readStatement(writeStatement(statement))).to.deep.equal(statement);
+      await refused(() => readDraft(writeStatement(statement)), "ITC_GATEWAY_MALFORMED");
+      const message: object = JSON.parse(writeStatement(statement));
+      for (const name of Object.keys(message)) {
+        for (const value of [undefined, null, 7, "", "0x0", "-1", []]) {
+          await refused(() => readStatement(JSON.stringify({ ...message, [name]: value })), "ITC_GATEWAY_MALFORMED");
+        }
+      }
+      await refused(() => readStatement(" ".repeat(MAX_MESSAGE_BYTES + 1)), "ITC_GATEWAY_TOO_LARGE");
+      await refused(() => readDraft(" ".repeat(MAX_MESSAGE_BYTES + 1)), "ITC_GATEWAY_TOO_LARGE");
     });
 
     it("and never throws anything but a named error, whatever the bit that has fallen over", async () => {

@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect } from "chai";
+import { openingOf } from "../../toolkit/anchoring/committed-batch.js";
 import type { Gateway } from "../../toolkit/anchoring/gateway.js";
+import { saltOf } from "../../toolkit/anchoring/readings.js";
 import type { DeviceKey } from "../../toolkit/identity/keys.js";
+import { fromHex } from "../../toolkit/internal/bytes.js";
 import { keyOf } from "../identity/fleet.js";
 import { Rig, refused } from "./gateway-rig.js";
 
@@ -105,8 +108,27 @@ describe("A gateway's queue file", () => {
     await refused(() => open(), "ITC_GATEWAY_FOREIGN_FILE");
     rmSync(file);
     await filled(1);
-    change("PRAGMA user_version = 2");
-    await refused(() => open(), "ITC_GATEWAY_VERSION", "version 2");
+    change("PRAGMA user_version = 3");
+    await refused(() => open(), "ITC_GATEWAY_VERSION", "version 3");
+  });
+
+  it("of version 1 is brought to version 2, with all that it holds", async () => {
+    await filled(2);
+    const undo =
+      "DROP INDEX uncommitted; DROP TABLE committed; ALTER TABLE reading DROP COLUMN own; PRAGMA user_version = 1";
+    change(undo);
+    let gateway = await open();
+    expect([gateway.nextOf(a.id), gateway.status().waiting]).to.deep.equal([2n, 2n]);
+    await gateway.close();
+    gateway = await open({
+      commit: { secret: new Uint8Array(32), relayer: keyOf("relayer"), verifiers: rig.world.addresses },
+    });
+    expect(await gateway.committing?.draftOf(a.id)).to.equal(undefined);
+    // What the device says again with its opening can be committed to.
+    gateway.receive(rig.reading("a", 0n), openingOf({ value: 0n, salt: saltOf(fromHex("01"), 0n) }));
+    expect((await gateway.committing?.draftOf(a.id))?.count).to.equal(1n);
+    await rig.settle(gateway);
+    expect(gateway.evidenceOf(a.id, 1n).batch.count).to.equal(2n);
   });
 
   it("is refused wherever it was cut, and never taken for a fresh one", async () => {

@@ -133,6 +133,13 @@ export class Rig {
     throw new Error(`Not final after ${most} blocks: ${JSON.stringify(gateway.status(), (_, value) => String(value))}`);
   }
 
+  /** Does something whose transactions are mined at once. */
+  async mined(work: () => Promise<unknown>): Promise<void> {
+    await this.ask("evm_setAutomine", [true]);
+    await work();
+    await this.ask("evm_setAutomine", [false]);
+  }
+
   async sizeOf(publisher: DeviceKey): Promise<bigint> {
     const [size] = await this.world.anchor.headOf(publisher.id);
     return size;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
+import { reductionsOf } from "../../toolkit/analytics/carbon.js";
 import { gasOf } from "../analytics/consenting.js";
 import {
   DAY,
@@ -47,6 +48,7 @@ describe("Carbon credits", () => {
           const words = projectOf(stage, { decimals, factor });
           for (const sum of [-most - 1n, -1n, 0n, 1n, 999_999n, 10n ** 24n - 1n, most]) {
             expect(await stage.ledger.reductionsOf(words, sum)).to.equal(expectedGrams(words, sum));
+            expect(reductionsOf(words, sum)).to.equal(expectedGrams(words, sum));
           }
         }
       }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { id, ZeroAddress, ZeroHash } from "ethers";
+import type { CarbonProject } from "../../toolkit/analytics/carbon.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { cellOfGeohash } from "../../toolkit/analytics/regions.js";
 import type { Changes } from "../analytics/market.js";
@@ -15,7 +16,6 @@ import {
   issue,
   type Ledger,
   measured,
-  type Project,
   projectOf,
   registered,
   result,
@@ -28,7 +28,7 @@ describe("Carbon ledger", () => {
   const suite = withProject();
   const { day, credit, refused } = suite;
   let stage: Ledger;
-  let project: Project;
+  let project: CarbonProject;
 
   before(() => {
     ({ stage, project } = suite.opened());
@@ -54,7 +54,7 @@ describe("Carbon ledger", () => {
     it("refuses words that make no project", async () => {
       const { owner } = stage;
       const { filter } = project;
-      const cases: [Partial<Project>, string, ...unknown[]][] = [
+      const cases: [Partial<CarbonProject>, string, ...unknown[]][] = [
         [{ verifier: ZeroAddress }, "CarbonLedgerInvalidVerifier", ZeroAddress],
         [{ verifier: owner.address }, "CarbonLedgerInvalidVerifier", owner.address],
         [{ analytics: owner.address }, "CarbonLedgerInvalidAnalytics", owner.address],

@@ -1,7 +1,13 @@
 import { expect } from "chai";
-import { AbiCoder, keccak256, type Signer } from "ethers";
-import { Operation, type Query } from "../../toolkit/analytics/query.js";
-import { ANY_DEVICE, type AnalysisRequest, type DeviceFilter } from "../../toolkit/analytics/requests.js";
+import type { Signer } from "ethers";
+import {
+  type CarbonProject,
+  carbonProjectId,
+  carbonQuery,
+  type Reductions,
+  signReductions,
+} from "../../toolkit/analytics/carbon.js";
+import { ANY_DEVICE, type AnalysisRequest } from "../../toolkit/analytics/requests.js";
 import { schemaIdOf } from "../../toolkit/anchoring/readings.js";
 import {
   anchored,
@@ -20,20 +26,6 @@ import {
   withheldLeaf,
 } from "../analytics/market.js";
 
-/** What a project says, as the contract's `Project`. */
-export interface Project {
-  readonly owner: string;
-  readonly verifier: string;
-  readonly analytics: string;
-  readonly purpose: string;
-  readonly query: Query;
-  readonly filter: DeviceFilter;
-  readonly meters: bigint;
-  readonly factor: bigint;
-  readonly decimals: number;
-  readonly grace: bigint;
-}
-
 /** A meter that counts whole Wh. */
 export const ENERGY = schemaIdOf({ quantity: "energy", unit: "Wh", scale: 0 });
 /** Grams of CO2e for each kWh. */
@@ -44,27 +36,9 @@ export const METERS = 6n;
 /** Wh of each of six meters: 28,501 together. */
 export const DAY = [[4000n, 3000n], [7001n], [500n, 500n, 500n], [9000n], [1000n], [3000n]];
 
-const MAX = { int64: 2n ** 63n - 1n, uint32: 2n ** 32n - 1n };
-const REDUCTIONS = [
-  { name: "project", type: "bytes32" },
-  { name: "request", type: "bytes32" },
-  { name: "sum", type: "int256" },
-  { name: "amount", type: "uint256" },
-  { name: "deadline", type: "uint64" },
-];
-
-/** What a verifier vouches for. */
-export interface Reductions {
-  readonly project: string;
-  readonly request: string;
-  readonly sum: bigint;
-  readonly amount: bigint;
-  readonly deadline: bigint;
-}
-
 /** A final result, and what can be issued by it. */
 export interface Measured extends Reductions {
-  readonly words: Project;
+  readonly words: CarbonProject;
   readonly asked: AnalysisRequest;
 }
 
@@ -80,24 +54,13 @@ export async function openLedger() {
 export type Ledger = Awaited<ReturnType<typeof openLedger>>;
 
 /** A sound project of the six meters, with changes. */
-export function projectOf(stage: Ledger, changes: Partial<Project> = {}): Project {
+export function projectOf(stage: Ledger, changes: Partial<CarbonProject> = {}): CarbonProject {
   return {
     owner: stage.owner.address,
     verifier: stage.verifier.address,
     analytics: stage.addresses.Analytics,
     purpose: PURPOSE,
-    query: {
-      schema: ENERGY,
-      operation: Operation.Sum,
-      size: 0,
-      hashes: 0,
-      lower: -MAX.int64 - 1n,
-      upper: MAX.int64,
-      from: 0n,
-      to: 0n,
-      anchoredBy: 0n,
-      cap: MAX.uint32,
-    },
+    query: carbonQuery(ENERGY),
     filter: { ...ANY_DEVICE, lot: stage.lot.id },
     meters: METERS,
     factor: FACTOR,
@@ -107,33 +70,27 @@ export function projectOf(stage: Ledger, changes: Partial<Project> = {}): Projec
   };
 }
 
-const TUPLE =
-  "tuple(address owner,address verifier,address analytics,bytes32 purpose,tuple(bytes32 schema,uint8 operation,uint8 size,uint8 hashes," +
-  "int64 lower,int64 upper,uint64 from,uint64 to,uint64 anchoredBy,uint32 cap) query,tuple(bytes32 lot,uint64 region,uint8 assurance," +
-  "address verifier) filter,uint64 meters,uint64 factor,uint8 decimals,uint64 grace)";
-
 /** The hash that `projectIdOf` is to give. */
-export function idOfProject(stage: Ledger, words: Project): string {
-  const place = [stage.chainId, stage.addresses.CarbonLedger];
-  return keccak256(AbiCoder.defaultAbiCoder().encode(["uint256", "address", TUPLE], [...place, words]));
+export function idOfProject(stage: Ledger, words: CarbonProject): string {
+  return carbonProjectId(words, stage.chainId, stage.addresses.CarbonLedger);
 }
 
 /** Registers a project. */
-export async function registered(stage: Ledger, changes: Partial<Project> = {}): Promise<Project> {
+export async function registered(stage: Ledger, changes: Partial<CarbonProject> = {}): Promise<CarbonProject> {
   const words = projectOf(stage, changes);
   await stage.ledger.connect(stage.owner).register(words);
   return words;
 }
 
 /** What the ledger is to make of a sum, written down another way. */
-export function expectedGrams(words: Project, sum: bigint): bigint {
+export function expectedGrams(words: CarbonProject, sum: bigint): bigint {
   let grams = sum > 0n ? sum * words.factor : 0n;
   for (let k = 0n; k < 6n + BigInt(words.decimals); k++) grams /= 10n;
   return grams;
 }
 
 /** Asks for a project's sum over the next hour, or as the changes say. */
-export async function askFor(stage: Ledger, words: Project, changes: Changes = {}): Promise<AnalysisRequest> {
+export async function askFor(stage: Ledger, words: CarbonProject, changes: Changes = {}): Promise<AnalysisRequest> {
   const { market } = stage;
   const now = BigInt(await market.networkHelpers.time.latest());
   const from = changes.query?.from ?? now;
@@ -151,7 +108,7 @@ export async function askFor(stage: Ledger, words: Project, changes: Changes = {
 /** Anchors each meter's readings, and proposes and finalises what they come to. Meters without readings withhold theirs. */
 export async function measured(
   stage: Ledger,
-  words: Project,
+  words: CarbonProject,
   wattHours: readonly (readonly bigint[])[],
   changes: Changes = {},
 ): Promise<Measured> {
@@ -173,7 +130,7 @@ export async function measured(
 /** What can be issued by a request whose readings are these. */
 export async function result(
   { market }: Ledger,
-  words: Project,
+  words: CarbonProject,
   request: AnalysisRequest,
   readings: readonly bigint[],
 ): Promise<Measured> {
@@ -193,11 +150,10 @@ export async function result(
 /** A verifier's signature; on this chain and ledger unless others are named. */
 export function attest(
   stage: Ledger,
-  { project, request, sum, amount, deadline }: Reductions,
+  made: Reductions,
   { by = stage.verifier as Signer, chainId = stage.chainId, ledger = stage.addresses.CarbonLedger } = {},
 ): Promise<string> {
-  const domain = { name: "CarbonLedger", version: "1", chainId, verifyingContract: ledger };
-  return by.signTypedData(domain, { Reductions: REDUCTIONS }, { project, request, sum, amount, deadline });
+  return signReductions(by, { chainId, ledger }, made);
 }
 
 /** Has somebody issue, with the verifier's signature unless another is given. */
@@ -209,7 +165,7 @@ export async function issue(stage: Ledger, made: Measured, signature?: string) {
 /** For a suite: a ledger with a registered project; anew for each test. */
 export function withProject() {
   let stage: Ledger;
-  let project: Project;
+  let project: CarbonProject;
   let restore: () => Promise<void>;
 
   before(async () => {

@@ -63,6 +63,8 @@ export interface ModelRequest {
   readonly contributed: Map<number, { readonly count: bigint; readonly time: bigint; readonly block: bigint }>;
   status: "open" | "proposed" | "final" | "cancelled";
   lastSecond: bigint;
+  /** Bonds that were lost; the requester has half of each when the request ends. */
+  slashed: bigint;
   proposal?: ModelProposal;
 }
 

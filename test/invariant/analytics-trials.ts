@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { leafWords, Origin, type ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
+import { forkOf, leafWords, Origin, type ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { ANSWER, HOUR, opened, raise } from "../analytics/market.js";
 import { type Opened, show, subjectOf } from "../analytics/questions.js";
@@ -62,15 +62,19 @@ export class Trials {
     }
     if (kind === "member") {
       const call = court.challengeMember(this.at, of.request, words, place);
-      const isMember = leaf.origin === Origin.Withheld || world.isEligible(this.ownerOf(leaf), k, of);
+      const isWithheld = leaf.origin === Origin.Withheld;
+      const owner = this.ownerOf(leaf);
+      const isMember = isWithheld ? world.wasMember(owner, k, of) : world.isEligible(owner, k, of);
       return this.rules(of, kind, call, isMember ? "refused" : "slashed");
     }
     if (kind === "double") {
       const other = lie === "double" ? at : this.dice.below(tree.leaves.length);
-      const twin = tree.leaves[other] ?? raise();
-      const places = [place, tree.place(other)] as [typeof place, typeof place];
-      const call = court.challengeDouble(this.at, of.request, [words, leafWords(twin)], places);
-      const isTwin = twin.device === leaf.device && other !== index;
+      if (other === index) return;
+      const [left, right] = other < index ? [other, index] : [index, other];
+      const [a, b] = [tree.leaves[left] ?? raise(), tree.leaves[right] ?? raise()];
+      const fork = forkOf(tree.place(left), tree.place(right));
+      const call = court.challengeDouble(this.at, of.request, [leafWords(a), leafWords(b)], fork);
+      const isTwin = a.device === b.device;
       return this.rules(of, kind, call, isTwin ? "slashed" : "refused");
     }
     if (kind === "signature") {
@@ -123,6 +127,7 @@ export class Trials {
     expect(how === "slashed" && of.proposal.lie === "none", "an honest proposer lost its bond").to.equal(false);
     const fallen = (await this.world.now()) + HOUR;
     of.status = "open";
+    if (how === "slashed") of.slashed++;
     if (fallen > of.lastSecond) of.lastSecond = fallen;
     delete (of as ModelRequest).proposal;
   }

@@ -92,7 +92,12 @@ export class AnalyticsWorld {
   isEligible(owner: number, k: number, of: ModelRequest): boolean {
     const device = this.device(k);
     const lived = device.isActive || device.stateSince >= of.snapshot;
-    return lived && this.holderOf(k, of) === owner && this.agreed(owner, of);
+    return lived && this.wasMember(owner, k, of);
+  }
+
+  /** Whether a device belongs to the list, if only as withheld; all are of old. */
+  wasMember(owner: number, k: number, of: ModelRequest): boolean {
+    return this.holderOf(k, of) === owner && this.agreed(owner, of);
   }
 
   /** How many readings of a device were contributed, as far as that holds. */
@@ -130,6 +135,7 @@ export class AnalyticsWorld {
       contributed: new Map(),
       status: "open",
       lastSecond: request.terms.deadline,
+      slashed: 0n,
     };
     requests.push(opened);
     return opened;

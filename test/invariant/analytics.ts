@@ -252,9 +252,9 @@ class Walk extends Trials {
   private async holds(): Promise<void> {
     const { market, requests } = this.world;
     let held = 0n;
-    for (const { status, request } of requests) {
+    for (const { status, request, slashed } of requests) {
       const { reward, fee, bond } = request.terms;
-      if (status === "open" || status === "proposed") held += reward + fee;
+      if (status === "open" || status === "proposed") held += reward + fee + slashed * (bond - bond / 2n);
       if (status === "proposed") held += bond;
     }
     expect(await market.itc.balanceOf(market.addresses.Analytics)).to.equal(held);

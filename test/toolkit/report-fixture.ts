@@ -1,4 +1,52 @@
+import { DOMParser } from "linkedom";
 import type { Report, ReportAnalysis, ReportData } from "../../toolkit/testing/report.js";
+
+/** Text that would run, load or close something where it isn't escaped. */
+export const HOSTILE = `</style><script>alert("1")</script><img src=x onerror='a&b'>`;
+/** What is a number or a word of the format. */
+const KEPT = [
+  "format",
+  "verdict",
+  "itc",
+  "reward",
+  "itcPaid",
+  "itcBefore",
+  "itcAfter",
+  "value",
+  "deviation",
+  "from",
+  "to",
+];
+const KEPT_TOO = [
+  "lower",
+  "upper",
+  "weight",
+  "owners",
+  "carry",
+  "fee",
+  "bond",
+  "what",
+  "chance",
+  "settlement",
+  "weighting",
+];
+
+/** The report with every name, note and message replaced; numbers, dates, verdict and amounts stay. */
+export function hostile(report: Report): Report {
+  const kept = new Set([...KEPT, ...KEPT_TOO]);
+  const isKept = (holder: unknown, key: string) =>
+    kept.has(key) && !(key === "what" && !Object.hasOwn(Object(holder), "deviation"));
+  const text = JSON.stringify(report, function (this: unknown, key, value: unknown) {
+    return typeof value === "string" && !isKept(this, key) ? HOSTILE : value;
+  });
+  return JSON.parse(text) as Report;
+}
+
+const parser = new DOMParser();
+
+export function parse(page: string): ReturnType<typeof parser.parseFromString<"text/html">> {
+  return parser.parseFromString(page, "text/html");
+}
 
 const START = 1_325_376_000;
 const DAY = 86_400;
@@ -60,10 +108,45 @@ const analysis: ReportAnalysis = {
   error: "",
   reward: "1200",
   payments: [
-    { owner: "owner 1", devices: 12, readings: 12, itc: "600" },
-    { owner: "owner 2", devices: 8, readings: 8, itc: "400" },
-    { owner: "owner 3", devices: 4, readings: 4, itc: "200" },
+    { owner: "owner 1", devices: 12, readings: 12, weight: "12", itc: "600" },
+    { owner: "owner 2", devices: 8, readings: 8, weight: "8", itc: "400" },
+    { owner: "owner 3", devices: 4, readings: 4, weight: "4", itc: "200" },
   ],
+  state: "published",
+  request: {
+    id: `0x${"5a".repeat(32)}`,
+    operation: "mean",
+    quantity: "wind speed",
+    unit: "m/s",
+    lower: "0",
+    upper: "40",
+    cap: 10_000,
+    size: 0,
+    hashes: 0,
+    filter: [],
+    epsilon: "0",
+    fee: "10",
+    bond: "500",
+    weighting: "readings",
+    settlement: "rolled",
+    requestedAt: START + 2 * DAY,
+    deadline: START + 16 * DAY,
+    challengeWindow: 3 * DAY,
+  },
+  members: {
+    ...{ all: 26, eligible: 25, proved: 20, attested: 4, withheld: 2 },
+    reasons: [
+      { why: "ineligible", devices: 1 },
+      { why: "no-partial", devices: 1 },
+    ],
+    weights: [{ weight: "1", devices: 24 }],
+  },
+  outcome: {
+    figures: [{ what: "mean", value: "7.416667", unit: "m/s", deviation: "0" }],
+    chance: "none",
+    notes: ["2 of 26 devices are withheld: if they measure otherwise than the rest, the figure leans away from them."],
+  },
+  pay: { owners: "1200", carry: "0", fee: "10", proposer: "Open Aggregator" },
 };
 
 /** A run that passed, small and always the same. */

@@ -2,27 +2,12 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { DOMParser } from "linkedom";
 import { Progress } from "../../toolkit/testing/progress.js";
 import { comparable, type Report, writeReport } from "../../toolkit/testing/report.js";
+import { renderAnalyses } from "../../toolkit/testing/report-analyses.js";
 import { renderPage } from "../../toolkit/testing/report-page.js";
 import { summarise } from "../../toolkit/testing/summary.js";
-import { empty, failed, passed } from "./report-fixture.js";
-
-const HOSTILE = `</style><script>alert("1")</script><img src=x onerror='a&b'>`;
-
-/** The report with every name, note and message replaced; numbers, dates, verdict and amounts stay. */
-function hostile(report: Report): Report {
-  const kept = new Set(["format", "verdict", "itc", "reward", "itcPaid", "itcBefore", "itcAfter"]);
-  const text = JSON.stringify(report, (key, value: unknown) =>
-    typeof value === "string" && !kept.has(key) ? HOSTILE : value,
-  );
-  return JSON.parse(text) as Report;
-}
-
-function parse(page: string) {
-  return new DOMParser().parseFromString(page, "text/html");
-}
+import { empty, failed, hostile, parse, passed } from "./report-fixture.js";
 
 describe("writeReport", () => {
   let folder: string;
@@ -33,11 +18,12 @@ describe("writeReport", () => {
 
   afterEach(() => rm(join(folder, "..", ".."), { recursive: true }));
 
-  it("leaves report.json and index.html and no draft", async () => {
+  it("leaves report.json and both pages and no draft", async () => {
     await writeReport(passed, folder);
-    expect(await readdir(folder)).to.have.members(["index.html", "report.json"]);
+    expect(await readdir(folder)).to.have.members(["analyses.html", "index.html", "report.json"]);
     expect(JSON.parse(await readFile(join(folder, "report.json"), "utf8"))).to.deep.equal(passed);
     expect(await readFile(join(folder, "index.html"), "utf8")).to.equal(renderPage(passed));
+    expect(await readFile(join(folder, "analyses.html"), "utf8")).to.equal(renderAnalyses(passed));
   });
 
   it("replaces an earlier report", async () => {
@@ -53,6 +39,12 @@ describe("writeReport", () => {
       expect(JSON.parse(await readFile(join(folder, "report.json"), "utf8"))).to.deep.equal(passed);
     }
     await writes;
+    expect(await readdir(folder)).to.have.members(["analyses.html", "index.html", "report.json"]);
+  });
+
+  it("leaves no page of analyses for a run without requests, not even an earlier run's", async () => {
+    await writeReport(passed, folder);
+    await writeReport(empty, folder);
     expect(await readdir(folder)).to.have.members(["index.html", "report.json"]);
   });
 });
@@ -72,7 +64,9 @@ describe("comparable", () => {
 describe("the page", () => {
   it("loads nothing and says so in its policy", () => {
     const page = parse(renderPage(passed));
-    expect(page.querySelectorAll("script, link, img, iframe, object, embed, [src], [href]")).to.have.length(0);
+    expect(page.querySelectorAll("script, link, img, iframe, object, embed, [src], :not(a)[href]")).to.have.length(0);
+    const links = [...page.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+    expect(links).to.deep.equal(["analyses.html", "analyses.html#request-1"]);
     expect(page.querySelector("meta[http-equiv]")?.getAttribute("content")).to.contain("default-src 'none'");
     expect(renderPage(passed)).not.to.match(/@import|url\(/);
   });

@@ -66,11 +66,8 @@ function encoded(
     }
     case "double": {
       const [a, b] = fault.leaves;
-      const leaves: [LeafWords, LeafWords] = [leafWords(a.leaf), leafWords(b.leaf)];
-      return [
-        "challengeDouble",
-        court.encodeFunctionData("challengeDouble", [at, request, leaves, [a.place, b.place]]),
-      ];
+      const leaves: [LeafWords, LeafWords] = [leafWords(a), leafWords(b)];
+      return ["challengeDouble", court.encodeFunctionData("challengeDouble", [at, request, leaves, fault.fork])];
     }
     default:
       return ofLeaf(fault, at, request);

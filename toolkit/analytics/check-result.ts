@@ -22,6 +22,7 @@ import { ResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultCheck, ResultFault } from "./result-faults.js";
 import {
   compareLeaves,
+  forkOf,
   isRootOf,
   nodeDigest,
   Origin,
@@ -189,9 +190,10 @@ function* doubles(tree: ResultTree): Generator<ResultFault> {
       first.set(device, index);
       continue;
     }
-    const leaves: [Placed, Placed] = [placed(tree, other), placed(tree, index)];
-    const ruling = ruleOnDouble(leaves[0].leaf, leaf);
-    if (ruling !== "refused") yield { kind: "double", ruling, leaves };
+    const before = placed(tree, other);
+    const ruling = ruleOnDouble(before.leaf, leaf);
+    const fork = forkOf(before.place, tree.place(index));
+    if (ruling !== "refused") yield { kind: "double", ruling, leaves: [before.leaf, leaf], fork };
   }
 }
 
@@ -248,6 +250,9 @@ function countedIn(ranges: Uint8Array): bigint | undefined {
   return count;
 }
 
+/** Leaves that are looked up together. */
+const PAGE = 1024;
+
 async function* faultsOfLeaves(
   proposal: ProposalFacts,
   tree: ResultTree,
@@ -255,23 +260,21 @@ async function* faultsOfLeaves(
   views: CourtViews,
 ): AsyncGenerator<ResultFault> {
   const id = requestIdOf(proposal.request, proposal.chainId, proposal.analytics);
-  for (const [index, leaf] of tree.leaves.entries()) {
-    const { owner, device, origin, spent, evidence } = leaf;
-    if (origin === Origin.Withheld) continue;
-    const [verdict, mayUse] = await Promise.all([
-      views.verdictOn(device, owner),
-      views.mayUse(owner, device, origin, spent),
-    ]);
-    const member = ruleOnMember(leaf, verdict, mayUse);
-    if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
-    if (origin !== Origin.Attested) continue;
-    if (await views.isSigned(device, digests.partial(id, leaf), ...evidence)) continue;
-    const ruling = ruleOnSignature(
-      leaf,
-      false,
-      await views.isSteady(device, proposal.proposedAt, proposal.proposedBlock),
-    );
-    if (ruling !== "refused") yield { kind: "signature", ruling, ...placed(tree, index) };
+  for (let start = 0; start < tree.leaves.length; start += PAGE) {
+    const page = tree.leaves.slice(start, start + PAGE);
+    const seen = await views.see(page);
+    for (const [k, leaf] of page.entries()) {
+      const [index, view] = [start + k, seen[k]];
+      if (!view) continue;
+      const member = ruleOnMember(leaf, view);
+      if (member !== "refused") yield { kind: "member", ruling: member, ...placed(tree, index) };
+      const { device, origin, evidence } = leaf;
+      if (origin !== Origin.Attested) continue;
+      if (await views.isSigned(device, digests.partial(id, leaf), ...evidence)) continue;
+      const isSteady = await views.isSteady(device, proposal.proposedAt, proposal.proposedBlock);
+      const ruling = ruleOnSignature(leaf, false, isSteady);
+      if (ruling !== "refused") yield { kind: "signature", ruling, ...placed(tree, index) };
+    }
   }
 }
 
@@ -281,15 +284,18 @@ async function* omissions(
   { members = [], readingOf, contributions }: CheckSources,
   views: CourtViews,
 ): AsyncGenerator<ResultFault> {
-  for (const { owner, device } of members) {
-    if (tree.indexOf(owner, device) !== undefined) continue;
+  const missing = members.filter(({ owner, device }) => tree.indexOf(owner, device) === undefined);
+  const [attested, proved] = [
+    await duesOf(views, missing, Origin.Attested),
+    await duesOf(views, missing, Origin.Proved),
+  ];
+  for (const [k, { owner, device }] of missing.entries()) {
     const anchored = readingOf?.(device);
-    const omission = ruleOnOmission(owner, await dueOf(views, owner, device, Origin.Attested), anchored !== undefined);
+    const omission = ruleOnOmission(owner, attested[k], anchored !== undefined);
     if (anchored && omission !== "refused") {
       yield { kind: "omission", ruling: omission, owner, gap: tree.gap(owner, device), ...anchored };
     }
-    const due = await dueOf(views, owner, device, Origin.Proved);
-    const ruling = ruleOnIgnoredDevice(request, owner, contributions?.get(device) ?? 0n, due);
+    const ruling = ruleOnIgnoredDevice(request, owner, contributions?.get(device) ?? 0n, proved[k]);
     if (ruling !== "refused") yield { kind: "ignored-device", ruling, owner, device, gap: tree.gap(owner, device) };
   }
 }
@@ -303,23 +309,18 @@ async function* ignored(
   for (const [index, leaf] of contributions ? tree.leaves.entries() : []) {
     const contributed = contributions?.get(leaf.device) ?? contributions?.get(getAddress(leaf.device)) ?? 0n;
     if (leaf.count >= contributed) continue;
-    const ruling = ruleOnIgnored(
-      request,
-      leaf,
-      contributed,
-      await dueOf(views, leaf.owner, leaf.device, Origin.Proved),
-    );
+    const [due] = await duesOf(views, [leaf], Origin.Proved);
+    const ruling = ruleOnIgnored(request, leaf, contributed, due);
     if (ruling !== "refused") yield { kind: "ignored", ruling, ...placed(tree, index) };
   }
 }
 
-async function dueOf(views: CourtViews, owner: string, device: string, origin: Origin): Promise<Due> {
-  const [holder, verdict, mayUse] = await Promise.all([
-    views.holderOf(device),
-    views.verdictOn(device, owner),
-    views.mayUse(owner, device, origin, 0n),
-  ]);
-  return { holder, verdict, mayUse };
+function duesOf(
+  views: CourtViews,
+  of: readonly Pick<ResultLeaf, "owner" | "device">[],
+  origin: Origin,
+): Promise<Due[]> {
+  return views.see(of.map(({ owner, device }) => ({ owner, device, origin, spent: 0n })));
 }
 
 function placed(tree: ResultTree, index: number): Placed {

@@ -130,10 +130,21 @@ export function ruleOnLeaf(request: AnalysisRequest, node: ResultNode, leaf: Res
   return rule(!isGood);
 }
 
+/** What `challengeMember` asks of other contracts. */
+export interface Membership {
+  readonly verdict: Verdict;
+  readonly mayUse: boolean;
+  /** Whether the device may be listed at all, if only as withheld. */
+  readonly wasMember: boolean;
+}
+
 /** `challengeMember`, for a leaf in the tree. */
-export function ruleOnMember(leaf: Pick<ResultLeaf, "origin">, verdict: Verdict, mayUse: boolean): Ruling {
-  const isWrong = leaf.origin !== Origin.Withheld && (verdict !== Verdict.Eligible || !mayUse);
-  return rule(isWrong, verdict === Verdict.Ineligible || !mayUse);
+export function ruleOnMember(
+  { origin }: Pick<ResultLeaf, "origin">,
+  { verdict, mayUse, wasMember }: Membership,
+): Ruling {
+  if (origin === Origin.Withheld) return rule(!wasMember);
+  return rule(verdict !== Verdict.Eligible || !mayUse, verdict === Verdict.Ineligible || !mayUse);
 }
 
 /** `challengeDouble`, for two leaves in the tree. */
@@ -172,12 +183,12 @@ export interface Due {
   readonly mayUse: boolean;
 }
 
-export function isDue(owner: string, { holder, verdict, mayUse }: Due): boolean {
-  return holder?.toLowerCase() === owner.toLowerCase() && verdict === Verdict.Eligible && mayUse;
+export function isDue(owner: string, due: Due | undefined): boolean {
+  return due?.holder?.toLowerCase() === owner.toLowerCase() && due.verdict === Verdict.Eligible && due.mayUse;
 }
 
 /** `challengeOmission`, where there is a gap. `counts`: whether the court would count the reading that is shown. */
-export function ruleOnOmission(owner: string, due: Due, counts: boolean): Ruling {
+export function ruleOnOmission(owner: string, due: Due | undefined, counts: boolean): Ruling {
   return rule(counts && isDue(owner, due));
 }
 
@@ -186,7 +197,7 @@ export function ruleOnIgnored(
   { filter }: Pick<AnalysisRequest, "filter">,
   leaf: Pick<ResultLeaf, "owner" | "count">,
   contributed: bigint,
-  due: Due,
+  due: Due | undefined,
 ): Ruling {
   return rule(leaf.count < contributed && isDue(leaf.owner, due), isCertain(filter));
 }
@@ -196,7 +207,7 @@ export function ruleOnIgnoredDevice(
   { filter }: Pick<AnalysisRequest, "filter">,
   owner: string,
   contributed: bigint,
-  due: Due,
+  due: Due | undefined,
 ): Ruling {
   return rule(contributed !== 0n && isDue(owner, due), isCertain(filter));
 }

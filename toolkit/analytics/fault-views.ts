@@ -4,6 +4,7 @@ import { ruleOnMember, Verdict } from "./court-model.js";
 import type { CourtViews } from "./court-views.js";
 import type { PartialDigests } from "./partial-digests.js";
 import type { ResultFault } from "./result-faults.js";
+import { Origin } from "./result-tree.js";
 
 /** What a court rules on at once. */
 export type Challengeable = Exclude<ShownFault, { readonly kind: "question" }>;
@@ -27,12 +28,12 @@ export async function isFaultBy(
     const { leaf } = fault;
     return !(await views.isSigned(leaf.device, digests.partial(id, leaf), ...leaf.evidence));
   }
-  if (fault.kind === "ignored-device") return (await views.verdictOn(fault.device, fault.owner)) === Verdict.Eligible;
-  if (fault.kind !== "member" && fault.kind !== "ignored") return true;
-  const { owner, device, origin, spent } = fault.leaf;
-  const verdict = await views.verdictOn(device, owner);
-  if (fault.kind === "ignored") return verdict === Verdict.Eligible;
-  return ruleOnMember(fault.leaf, verdict, await views.mayUse(owner, device, origin, spent)) !== "refused";
+  if (fault.kind !== "ignored-device" && fault.kind !== "member" && fault.kind !== "ignored") return true;
+  const asked = fault.kind === "ignored-device" ? { ...fault, origin: Origin.Proved, spent: 0n } : fault.leaf;
+  const [view] = await views.see([asked]);
+  if (!view) return false;
+  if (fault.kind !== "member") return view.verdict === Verdict.Eligible;
+  return ruleOnMember(fault.leaf, view) !== "refused";
 }
 
 /** In an order that nobody can foretell. */

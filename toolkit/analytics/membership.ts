@@ -1,12 +1,11 @@
 import { getAddress, type Provider, ZeroHash } from "ethers";
-import type { Addresses } from "../addresses.js";
 import { ConsentRegistry__factory, DeviceRegistry__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
 import { paged } from "../internal/pages.js";
 import { Verdict } from "./court-model.js";
 import { type CourtAddresses, courtViews } from "./court-views.js";
 import type { AnalysisRequest } from "./requests.js";
-import { compareLeaves } from "./result-tree.js";
+import { compareLeaves, Origin } from "./result-tree.js";
 
 /** A device that belongs into a result, with its owner at the snapshot. */
 export interface Member {
@@ -24,7 +23,7 @@ export interface Member {
 export const UNLIMITED: bigint = 2n ** 64n - 1n;
 
 /** Where to ask. */
-export type MembershipAddresses = CourtAddresses & Pick<Addresses, "DeviceRegistry" | "ConsentRegistry">;
+export type MembershipAddresses = CourtAddresses;
 
 /** Between which blocks. */
 export interface BlockSpan {
@@ -34,13 +33,11 @@ export interface BlockSpan {
   readonly toBlock?: number;
 }
 
-/** Calls under way at a time. */
-const AT_ONCE = 64;
-
 /**
  * Who belongs into a result, in the order of its leaves: every device that was live by the snapshot (of the lot that is asked for, if one is), whose
  * owner then had consented on terms that the request keeps. That is more than are eligible now, on purpose: a device that is suspended, badly
- * attested, or of too low assurance today may be eligible tomorrow, and its absence can then be challenged; a withheld leaf never can.
+ * attested, or of too low assurance today may be eligible tomorrow, and its absence can then be challenged; a withheld leaf of a member
+ * never can.
  *
  * @param snapshot The second of the request: `requestedAt` of `statusOf`.
  * @example
@@ -57,17 +54,16 @@ export async function membersAt(
   const last = await lastBlockAt(provider, snapshot, latest);
   const owners = await ownersWhoAgreed(provider, addresses.ConsentRegistry, request.purpose, fromBlock, last);
   const held = await devicesOf(provider, addresses.DeviceRegistry, request.filter.lot, owners, fromBlock, last);
-  const consents = ConsentRegistry__factory.connect(addresses.ConsentRegistry, provider);
   const views = courtViews(provider, addresses, request, snapshot, latest);
-  const members = await eachOf([...held], async ([device, owner]): Promise<Member | undefined> => {
-    const consent = await consents.consentAt(owner, device, request.purpose, snapshot, { blockTag: latest });
-    const { granted, cohort, price, budget } = consent;
-    if (!granted || cohort > request.terms.cohort || price > request.terms.price) return undefined;
-    const [verdict, holder] = await Promise.all([views.verdictOn(device, owner), views.holderOf(device)]);
-    const isKnown = holder !== undefined && getAddress(holder) === owner;
-    return { owner, device, isEligible: verdict === Verdict.Eligible, isKnown, budget };
-  });
-  return members.filter((member) => member !== undefined).sort(compareLeaves);
+  // Of what they have spent nothing is known yet, and nothing is asked.
+  const asked = [...held].map(([device, owner]) => ({ device, owner, origin: Origin.Withheld, spent: 0n }));
+  const members: Member[] = [];
+  for (const [k, { verdict, holder, agrees, budget }] of (await views.see(asked)).entries()) {
+    const { device, owner } = asked[k] ?? {};
+    if (!agrees || device === undefined || owner === undefined) continue;
+    members.push({ owner, device, isEligible: verdict === Verdict.Eligible, isKnown: holder === owner, budget });
+  }
+  return members.sort(compareLeaves);
 }
 
 /** The last block of a second or of one before it. */
@@ -128,12 +124,4 @@ async function devicesOf(
   });
   if (lot !== ZeroHash) for (const device of held.keys()) if (!ofLot.has(device)) held.delete(device);
   return held;
-}
-
-async function eachOf<Item, Output>(items: readonly Item[], work: (item: Item) => Promise<Output>): Promise<Output[]> {
-  const done: Output[] = [];
-  for (let k = 0; k < items.length; k += AT_ONCE) {
-    done.push(...(await Promise.all(items.slice(k, k + AT_ONCE).map(work))));
-  }
-  return done;
 }

@@ -49,13 +49,15 @@ export interface AnalysisRequest {
   readonly terms: RequestTerms;
 }
 
-const QUERY =
+/** The contract's `Query`, for the ABI coder. */
+export const QUERY_TUPLE =
   "tuple(bytes32 schema,uint8 operation,uint8 size,uint8 hashes,int64 lower,int64 upper,uint64 from,uint64 to,uint64 anchoredBy,uint32 cap)";
-const FILTER = "tuple(bytes32 lot,uint64 region,uint8 assurance,address verifier)";
+/** The contract's `Filter`, for the ABI coder. */
+export const FILTER_TUPLE = "tuple(bytes32 lot,uint64 region,uint8 assurance,address verifier)";
 const TERMS =
   "tuple(uint64 cohort,uint64 epsilon,uint128 price,uint128 reward,uint128 fee,uint128 bond,uint64 deadline,uint64 challengeWindow," +
   "uint8 weighting,uint8 settlement)";
-const REQUEST = `tuple(address requester,bytes32 salt,bytes32 purpose,${QUERY} query,${FILTER} filter,${TERMS} terms)`;
+const REQUEST = `tuple(address requester,bytes32 salt,bytes32 purpose,${QUERY_TUPLE} query,${FILTER_TUPLE} filter,${TERMS} terms)`;
 
 /** The id of a request on a chain and contract; the contract's `requestIdOf`. */
 export function requestIdOf(request: AnalysisRequest, chainId: bigint, analytics: string): string {

@@ -5,7 +5,7 @@ import type { Member } from "./membership.js";
 import type { PartialDigests } from "./partial-digests.js";
 import type { DevicePartial } from "./pieces.js";
 import type { ExpectedResult } from "./result-data.js";
-import type { Gap, Place, ResultLeaf, ResultNode, ResultTree } from "./result-tree.js";
+import type { Fork, Gap, Place, ResultLeaf, ResultNode, ResultTree } from "./result-tree.js";
 
 type Upheld = Exclude<Ruling, "refused">;
 
@@ -18,7 +18,12 @@ export type ResultFault =
   | ({ readonly kind: "node"; readonly ruling: Upheld; readonly place: Place } & ShownNode)
   | ({ readonly kind: "leaf"; readonly ruling: Upheld; readonly node: ResultNode } & Placed)
   | ({ readonly kind: "member"; readonly ruling: Upheld } & Placed)
-  | { readonly kind: "double"; readonly ruling: Upheld; readonly leaves: [Placed, Placed] }
+  | {
+      readonly kind: "double";
+      readonly ruling: Upheld;
+      readonly leaves: [left: ResultLeaf, right: ResultLeaf];
+      readonly fork: Fork;
+    }
   | ({ readonly kind: "spent"; readonly ruling: Upheld; readonly other: OtherResult } & Placed & {
         readonly otherLeaf: Placed;
       })

@@ -20,6 +20,8 @@ export {
   type Evidence,
   encodeRanges,
   evidenceHash,
+  type Fork,
+  forkOf,
   type Gap,
   isRootOf,
   type LeafWords,
@@ -142,16 +144,14 @@ export class ResultTree {
     const index = this.lowerBound(keyOf(owner, device));
     const root = this.root;
     if (index === 0 || index === this.leaves.length) {
-      return { place: { path: 0n, steps: [] }, node: root, left: root, right: root };
+      return { left: root, right: root, path: 0n, steps: [] };
     }
     let [left, right, height] = [index - 1, index, 0];
     while (left >>> 1 !== right >>> 1) [left, right, height] = [left >>> 1, right >>> 1, height + 1];
-    return {
-      place: this.place(left >>> 1, height + 1),
-      node: this.nodeAt(height + 1, left >>> 1),
-      left: this.nodeAt(height, left),
-      right: this.nodeAt(height, right),
-    };
+    const { path, steps } = this.place(left, height);
+    const [said = "", , ...others] = steps;
+    const [a, b] = [this.nodeAt(height, left), this.nodeAt(height, right)];
+    return { left: a, right: b, path: path >> 1n, steps: [said, ...others] };
   }
 
   private lowerBound(key: Uint8Array): number {

@@ -66,11 +66,42 @@ export interface Place {
 }
 
 /** A place where no leaf stands, see `Gap` in Solidity. */
-export interface Gap {
-  readonly place: Place;
-  readonly node: ResultNode;
+export interface Gap extends Place {
   readonly left: ResultNode;
   readonly right: ResultNode;
+}
+
+/** Where two leaves are; what their ways share is said once, see `Fork` in Solidity. */
+export interface Fork extends Place {
+  readonly leftPath: bigint;
+  readonly rightPath: bigint;
+  readonly turn: number;
+  readonly meet: number;
+}
+
+/**
+ * Joins the ways of two nodes of a tree, the left one first.
+ * Errors: RangeError where the second isn't on the right of the first.
+ */
+export function forkOf(left: Place, right: Place): Fork {
+  const [a, b] = [left.steps.length / 2, right.steps.length / 2];
+  const bit = (path: bigint, level: number): bigint => (path >> BigInt(level)) & 1n;
+  let shared = 0;
+  const isShared = () => shared < Math.min(a, b) && bit(left.path, a - 1 - shared) === bit(right.path, b - 1 - shared);
+  while (isShared()) shared++;
+  const [leftLevels, rightLevels] = [a - 1 - shared, b - 1 - shared];
+  if (leftLevels < 0 || rightLevels < 0 || bit(left.path, leftLevels) === 1n) {
+    throw new RangeError("The second node isn't on the right of the first.");
+  }
+  const [said = "", , ...above] = left.steps.slice(2 * leftLevels);
+  return {
+    leftPath: BigInt.asUintN(leftLevels, left.path),
+    rightPath: BigInt.asUintN(rightLevels, right.path),
+    path: left.path >> BigInt(leftLevels + 1),
+    turn: 2 * leftLevels,
+    meet: 2 * (leftLevels + rightLevels),
+    steps: [...left.steps.slice(0, 2 * leftLevels), ...right.steps.slice(0, 2 * rightLevels), said, ...above],
+  };
 }
 
 /** What the hash of a node begins with. */

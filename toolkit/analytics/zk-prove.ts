@@ -1,6 +1,6 @@
+import { type CommittedValues, placesFor, shifted, ZkError } from "../anchoring/zk-values.js";
 import { concat, uintBytes } from "../internal/bytes.js";
 import { histogramStatement, type ProvableQuery, type Statement, sumStatement } from "./zk-statements.js";
-import { type CommittedValues, placesFor, shifted, ZkError } from "./zk-values.js";
 
 /** What a circuit is proved with, as `npm run zk:setup` makes it: paths or contents. */
 export interface ProvingKey {

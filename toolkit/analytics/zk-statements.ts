@@ -1,5 +1,5 @@
+import { type CommittedValues, commitValues, isCommittable, VALUE_OFFSET, ZkError } from "../anchoring/zk-values.js";
 import { keccak256, toHex } from "../internal/bytes.js";
-import { type CommittedValues, commitValues, isCommittable, VALUE_OFFSET, ZkError } from "./zk-values.js";
 
 /** What of a request a proof is about. */
 export interface ProvableQuery {

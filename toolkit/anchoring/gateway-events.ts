@@ -16,6 +16,12 @@ export interface GatewayEvents {
   reorganised: [{ readonly index: bigint }];
   /** It is as deep as was asked for; evidence can be had. */
   final: [{ readonly index: bigint }];
+  /** A batch stands in its device's own log for good: partials of it can be proved. */
+  committed: [{ readonly device: DeviceId; readonly index: bigint }];
+  /** Another entry stands where a device's batch was to be; its readings are offered again. */
+  overtaken: [{ readonly device: DeviceId; readonly index: bigint }];
+  /** The chain or the node doesn't take a device's batch for now. It is tried again. */
+  unrelayed: [{ readonly device: DeviceId; readonly index: bigint; readonly why: string }];
   /** A device's readings are turned away from now on, with the error of this code. */
   stopped: [{ readonly device: DeviceId; readonly code: string }];
   /** A step failed. `run` goes on, unless the gateway has halted. */

@@ -1,6 +1,7 @@
 import type { Digests } from "../identity/digests.js";
 import type { DeviceKey, PublicKey } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
+import { openedBy } from "./committed-batch.js";
 import { spellingsOf } from "./device-signatures.js";
 import { type Standing, standingError } from "./gateway-devices.js";
 import { GatewayError } from "./gateway-errors.js";
@@ -46,7 +47,7 @@ export class Intake {
     if (!device) {
       throw new GatewayError("ITC_GATEWAY_UNKNOWN", `Device ${sent.device} is not served here.`, "Admit it first.");
     }
-    if (sent.sequence < device.next) return this.again(sent, device);
+    if (sent.sequence < device.next) return this.again(sent, payload, device);
     if (device.stopped !== undefined) throw standingError(device.stopped as Standing, sent.device);
     if (sent.sequence > device.next && !this.policy.allowGaps) throw sequenceError(sent, `${device.next} was due`);
     const reading = this.authentic(sent, device.key);
@@ -63,13 +64,18 @@ export class Intake {
   }
 
   /** A number that was taken: the same reading has its receipt already, another one is a contradiction. */
-  private again(sent: SignedReading, device: Served): GatewayReceipt {
+  private again(sent: SignedReading, payload: Uint8Array, device: Served): GatewayReceipt {
     const kept = this.queue.reading(sent.device, sent.sequence);
     if (!kept) throw sequenceError(sent, `${device.next} is due, and that number was skipped or has been pruned`);
     const first = kept.reading;
     // The contract, too, forgives a resend that was stamped anew.
     const same = sameBytes(first.content, sent.content) && sameBytes(first.schema, sent.schema);
-    if (same) return kept.receipt;
+    if (same) {
+      // The opening may come later, or after a stranger's payload; it proves itself.
+      const opens = openedBy(first.content, payload) && !openedBy(first.content, kept.payload);
+      if (opens) this.queue.open(kept, payload);
+      return kept.receipt;
+    }
     throw this.contradiction(this.authentic(sent, device.key), kept, device);
   }
 

@@ -3,6 +3,7 @@ import { getAddress } from "ethers";
 import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
+import type { BatchDraft, BatchStatement } from "./committed-batch.js";
 import { GatewayError } from "./gateway-errors.js";
 import type { GatewayReceipt } from "./gateway-receipts.js";
 import type { SignedReading } from "./readings.js";
@@ -40,6 +41,17 @@ const whole = z.union([z.int().transform(BigInt), z.bigint()]).pipe(uint64);
 const reading = [bytes(20).transform(deviceOf), whole, whole, bytes(32), bytes(32), bytes()] as const;
 const Cbor = z.union([z.tuple([...reading]), z.tuple([...reading, bytes()])]);
 
+const Draft = {
+  device: hex(20).transform(deviceOf),
+  index: decimal(),
+  firstSequence: decimal(),
+  count: decimal(),
+  salt: hex(31),
+  entry: hex(32),
+};
+const DraftJson = z.strictObject(Draft);
+const StatementJson = z.strictObject({ ...Draft, signature: hex() });
+
 const ReceiptJson = z.strictObject({
   reading: hex(32),
   publisher: hex(20).transform(deviceOf),
@@ -47,6 +59,29 @@ const ReceiptJson = z.strictObject({
   anchorBy: decimal(),
   signature: hex(65),
 });
+
+/** Writes a gateway's draft of a batch as JSON. It tells the salt: for the device alone. */
+export function writeDraft({ device, index, firstSequence, count, salt, entry }: BatchDraft): string {
+  const numbers = { index: index.toString(), firstSequence: firstSequence.toString(), count: count.toString() };
+  return JSON.stringify({ device, ...numbers, salt: toHex(salt), entry: toHex(entry) });
+}
+
+/** Reads what {@link writeDraft} writes; `stateBatch` checks it. Errors: as for {@link readReadingJson}. */
+export function readDraft(text: string): BatchDraft {
+  checkSize(text.length);
+  return parsed("draft", () => DraftJson.parse(JSON.parse(text)));
+}
+
+/** Writes a device's word for a batch as JSON. It tells the salt: for the gateway alone. */
+export function writeStatement(statement: BatchStatement): string {
+  return JSON.stringify({ ...JSON.parse(writeDraft(statement)), signature: toHex(statement.signature) });
+}
+
+/** Reads what {@link writeStatement} writes; `Committing.receive` checks it. Errors: as for {@link readReadingJson}. */
+export function readStatement(text: string): BatchStatement {
+  checkSize(text.length);
+  return parsed("statement", () => StatementJson.parse(JSON.parse(text)));
+}
 
 /** Writes a receipt as JSON: what a bridge answers. */
 export function writeReceipt({ reading, publisher, received, anchorBy, signature }: GatewayReceipt): string {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { BrowserProvider, type Eip1193Provider } from "ethers";
+import { BrowserProvider, type Eip1193Provider, Transaction } from "ethers";
 import { z } from "zod";
 import { DataAnchor__factory } from "../contracts.js";
+import type { DeviceKey } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { decodeRevert, revertDataOf } from "../reverts.js";
 import { GatewayError, messageOf } from "./gateway-errors.js";
@@ -85,9 +86,9 @@ export class AnchorNode {
     return { number, hash: block.hash, time, baseFee, size, nonce };
   }
 
-  /** Entries in the log at a block. */
-  async sizeAt(block: object | string): Promise<bigint> {
-    const answer = await this.call(anchor.encodeFunctionData("headOf", [this.owner.publisher]), block);
+  /** Entries in the log at a block, or in another publisher's. */
+  async sizeAt(block: object | string, publisher = this.owner.publisher): Promise<bigint> {
+    const answer = await this.call(anchor.encodeFunctionData("headOf", [publisher]), block);
     if (answer.length === 130) return BigInt(answer.slice(0, 66));
     const what = `There is no DataAnchor at ${this.owner.anchor} on chain ${this.owner.chainId}.`;
     throw new GatewayError("ITC_GATEWAY_NO_ANCHOR", what, "Give the address that the network publishes.");
@@ -97,10 +98,10 @@ export class AnchorNode {
     return fromHex(await this.call(anchor.encodeFunctionData("rootOf", [this.owner.publisher]), { blockHash }));
   }
 
-  /** The whole log, as its events tell it and its root confirms. */
-  async log(): Promise<RebuiltLog> {
+  /** The whole log, or another publisher's, as its events tell it and its root confirms. */
+  async log(publisher = this.owner.publisher): Promise<RebuiltLog> {
     try {
-      return await readLog(this.reader, this.owner.anchor, this.owner.publisher);
+      return await readLog(this.reader, this.owner.anchor, publisher);
     } catch (cause) {
       throw this.failed("eth_getLogs", cause);
     }
@@ -111,10 +112,10 @@ export class AnchorNode {
     return this.ask("eth_getTransactionCount", [this.owner.publisher, "pending"], quantity);
   }
 
-  /** The entries of the log that came in blocks from `first` to `last`, by index. */
-  async entries(first: bigint, last: bigint): Promise<Map<bigint, Told>> {
+  /** The entries of the log, or of another publisher's, that came in blocks from `first` to `last`, by index. */
+  async entries(first: bigint, last: bigint, publisher = this.owner.publisher): Promise<Map<bigint, Told>> {
     const found = new Map<bigint, Told>();
-    const topics = anchor.encodeFilterTopics("EntryAppended", [this.owner.publisher]);
+    const topics = anchor.encodeFilterTopics("EntryAppended", [publisher]);
     for (let from = first; from <= last; from += SPAN) {
       const to = from + SPAN - 1n < last ? from + SPAN - 1n : last;
       const range = { fromBlock: quantityOf(from), toBlock: quantityOf(to) };
@@ -129,15 +130,12 @@ export class AnchorNode {
 
   /**
    * Whether an append would go through now, so that a gateway doesn't pay for one that can't.
+   *
+   * @param what The entry, in words.
    * Errors: ITC_GATEWAY_REFUSED with the contract's reason, ITC_GATEWAY_NODE.
    */
-  async simulate(index: bigint, entry: Uint8Array, gas: bigint, { hash: blockHash }: View): Promise<void> {
-    const transaction = {
-      from: this.owner.publisher,
-      to: this.owner.anchor,
-      gas: quantityOf(gas),
-      data: appendCall(this.owner.publisher, index, entry),
-    };
+  async simulate(calldata: string, what: string, gas: bigint, { hash: blockHash }: View): Promise<void> {
+    const transaction = { from: this.owner.publisher, to: this.owner.anchor, gas: quantityOf(gas), data: calldata };
     try {
       await this.provider.request({ method: "eth_call", params: [transaction, { blockHash }] });
     } catch (cause) {
@@ -145,10 +143,9 @@ export class AnchorNode {
       if (revert === undefined && !/revert|out of gas|gas required/i.test(messageOf(cause)))
         throw this.failed("eth_call", cause);
       const reason = decodeRevert(revert ?? "")?.name ?? messageOf(cause);
-      const what = `The chain would refuse entry ${index} of ${this.owner.publisher}: ${reason}.`;
       throw new GatewayError(
         "ITC_GATEWAY_REFUSED",
-        what,
+        `The chain would refuse ${what}: ${reason}.`,
         "Nothing was paid; see the contract's errors, or raise the gas limit.",
         { cause },
       );
@@ -212,6 +209,32 @@ export class AnchorNode {
 /** The calldata that appends an entry. */
 export function appendCall(publisher: string, index: bigint, entry: Uint8Array): string {
   return anchor.encodeFunctionData("append", [publisher, index, toHex(entry)]);
+}
+
+/** A transaction to the anchor, signed by the account that pays; fees are wei a unit of gas. */
+export function signedCall(
+  key: DeviceKey,
+  { chainId, anchor: to }: Pick<QueueOwner, "chainId" | "anchor">,
+  call: {
+    readonly data: string;
+    readonly nonce: bigint;
+    readonly gas: bigint;
+    readonly maxFee: bigint;
+    readonly tip: bigint;
+  },
+): string {
+  const transaction = Transaction.from({
+    type: 2,
+    chainId,
+    nonce: Number(call.nonce),
+    to,
+    data: call.data,
+    gasLimit: call.gas,
+    maxFeePerGas: call.maxFee,
+    maxPriorityFeePerGas: call.tip,
+  });
+  transaction.signature = toHex(key.sign(fromHex(transaction.unsignedHash)));
+  return transaction.serialized;
 }
 
 /** Whether an event tells of this entry. */

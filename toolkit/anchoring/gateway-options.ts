@@ -1,11 +1,13 @@
 import { getAddress } from "ethers";
 import { z } from "zod";
 import type { DeviceKey } from "../identity/keys.js";
+import type { CommitPolicy } from "./gateway-committing.js";
 import { GatewayError } from "./gateway-errors.js";
 import type { FeePolicy } from "./gateway-fees.js";
 import type { IntakePolicy } from "./gateway-intake.js";
 import type { NodeProvider } from "./gateway-node.js";
 import type { QueueOwner } from "./gateway-store.js";
+import { MAX_COMMITTED } from "./zk-values.js";
 
 /** How a gateway is to work. Seconds are of its own clock. */
 export interface GatewayOptions extends Omit<QueueOwner, "publisher"> {
@@ -19,6 +21,11 @@ export interface GatewayOptions extends Omit<QueueOwner, "publisher"> {
   readonly batch?: { readonly readings?: number; readonly bytes?: number; readonly seconds?: bigint };
   /** Which readings are taken. Default: 31 days behind, 300 s ahead, payloads of 64 KiB, no gaps, anchored within 24 hours. */
   readonly intake?: Partial<IntakePolicy>;
+  /**
+   * Offers devices batches of their own logs with commitments to values, see `Committing`. Default: none, since each such batch is an entry of its
+   * own that the relayer pays for. 64 readings in a draft if nothing else is said.
+   */
+  readonly commit?: Partial<CommitPolicy> & Omit<CommitPolicy, "readings">;
   /** Blocks on top of a batch's before it is final. Default 12; a chain's own finality (64 on Ethereum) is better. */
   readonly confirmations?: bigint;
   /** Goes on with a log that has entries though the queue is new. Default false: it may be the wrong file. */
@@ -44,6 +51,7 @@ export interface GatewaySettings {
   readonly intake: IntakePolicy;
   readonly batch: { readonly readings: number; readonly bytes: number; readonly seconds: bigint };
   readonly sending: { readonly fees: FeePolicy; readonly confirmations: bigint; readonly continueLog: boolean };
+  readonly commit: CommitPolicy | undefined;
   readonly recheck?: bigint | undefined;
   readonly keep?: bigint | undefined;
   readonly poll: number;
@@ -99,6 +107,14 @@ const Plain = z.object({
       promise: seconds.default(DAY),
     })
     .prefault({}),
+  commit: z
+    .object({
+      secret: z.instanceof(Uint8Array).refine(({ length }) => length === 32, "not 32 bytes"),
+      verifiers: z.object({ P256Verifier: address, RsaVerifier: address, Erc1271Verifier: address }),
+      readings: count.max(MAX_COMMITTED).default(64),
+      span: seconds.min(1n).optional(),
+    })
+    .optional(),
   confirmations: z.bigint().min(0n).default(12n),
   continueLog: z.boolean().default(false),
   recheck: seconds.optional(),
@@ -114,11 +130,16 @@ export function settingsOf({ publisher, node, now, ...options }: GatewayOptions)
   const wrong = (what: string): GatewayError => new GatewayError("ITC_GATEWAY_OPTIONS", what, "See GatewayOptions.");
   if (!parsed.success) throw wrong(`The option ${issue?.path.join(".")} is wrong: ${issue?.message}.`);
   if (publisher.kind !== "secp256k1") throw wrong(`A publisher's key is of secp256k1, not ${publisher.kind}.`);
-  const { chainId, registry, anchor, fees, confirmations, continueLog, ...rest } = parsed.data;
+  const { chainId, registry, anchor, fees, confirmations, continueLog, commit, ...rest } = parsed.data;
   if (fees.tip > fees.ceiling) throw wrong("The option fees.tip is above fees.ceiling.");
   if (rest.intake.promise < rest.batch.seconds) throw wrong("The option intake.promise is shorter than batch.seconds.");
+  const relayer = options.commit?.relayer;
+  if (relayer && (relayer.kind !== "secp256k1" || relayer.id === publisher.id)) {
+    throw wrong("The option commit.relayer is a key of secp256k1 that isn't the publisher's: its nonces are its own.");
+  }
   return {
     ...rest,
+    commit: commit && relayer && { ...commit, relayer },
     owner: { chainId, registry, anchor, publisher: publisher.id },
     publisher,
     node,

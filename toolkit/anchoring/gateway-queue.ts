@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { DeviceId, KeyKind, PublicKey } from "../identity/keys.js";
+import { OPENING_BYTES } from "./committed-batch.js";
 import type { GatewayReceipt } from "./gateway-receipts.js";
 import { guarded, openStore, type QueueOwner } from "./gateway-store.js";
 import type { SignedReading } from "./readings.js";
@@ -28,6 +29,8 @@ export interface Kept {
   /** Number of its batch in this queue and its place there, once it is sealed. */
   readonly batch: bigint | undefined;
   readonly place: bigint;
+  /** Its batch's position in its device's own log, once the device has stated one; below 0 if it can't be committed to. */
+  readonly own: bigint | undefined;
 }
 
 /** Two readings of one sequence number that contradict each other, both signed: what `proveEquivocation` takes. */
@@ -182,6 +185,24 @@ export class Queue {
     return this.all(`${READING} WHERE reading.batch = ? ORDER BY reading.place`, batch).map((row) => this.keptOf(row));
   }
 
+  /** Keeps the payload that opens a reading instead of another one. */
+  open({ row, reading }: Kept, payload: Uint8Array): void {
+    this.run("UPDATE reading SET payload = ?, bytes = ? WHERE id = ?", payload, bytesOf(reading, payload), row);
+  }
+
+  /** The first of a device's readings that may be open and that no batch of its own log has. */
+  uncommitted(device: bigint, most: number): Kept[] {
+    const rest = `WHERE reading.device = ? AND own IS NULL AND length(payload) = ${OPENING_BYTES} ORDER BY reading.sequence LIMIT ?`;
+    return this.all(`${READING} ${rest}`, device, most).map((row) => this.keptOf(row));
+  }
+
+  /** A device's readings from one number to another, both among them. */
+  span(device: DeviceId, first: bigint, last: bigint): Kept[] {
+    const rest = "WHERE device.address = ? AND reading.sequence BETWEEN ? AND ? ORDER BY reading.sequence";
+    const ends = [first, last].map((sequence) => BigInt.asIntN(64, sequence));
+    return this.all(`${READING} ${rest}`, device, ...ends).map((row) => this.keptOf(row));
+  }
+
   /** Readings after a row that are in no batch that the log holds. */
   unanchored(after: bigint, most: number): Kept[] {
     const rest = `LEFT JOIN batch ON batch.number = reading.batch WHERE batch.time IS NULL AND reading.id > ?
@@ -241,6 +262,7 @@ export class Queue {
       },
       batch: (row.batch as bigint | null) ?? undefined,
       place: (row.place as bigint | null) ?? 0n,
+      own: (row.own as bigint | null) ?? undefined,
     };
   }
 

@@ -1,12 +1,11 @@
 import type { EventEmitter } from "node:events";
-import { Transaction } from "ethers";
 import type { DeviceKey } from "../identity/keys.js";
-import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
+import { sameBytes } from "../internal/bytes.js";
 import type { Batches, Sealed } from "./gateway-batches.js";
 import { GatewayError } from "./gateway-errors.js";
 import type { GatewayEvents } from "./gateway-events.js";
 import { type FeePolicy, firstFees, higherFees } from "./gateway-fees.js";
-import { type AnchorNode, appendCall, type Told, tellsOf, type View } from "./gateway-node.js";
+import { type AnchorNode, appendCall, signedCall, type Told, tellsOf, type View } from "./gateway-node.js";
 import type { Queue } from "./gateway-queue.js";
 import type { QueueOwner } from "./gateway-store.js";
 import { entryLeaf } from "./mountain-range.js";
@@ -243,7 +242,12 @@ export class Sender {
       return undefined;
     }
     // Those after it can't be tried before it is there.
-    if (isNext) await this.node.simulate(base + batch.number, batch.entry, fees.gas, view);
+    if (isNext) {
+      const { publisher } = this.options.owner;
+      const index = base + batch.number;
+      const data = appendCall(publisher, index, batch.entry);
+      await this.node.simulate(data, `entry ${index} of ${publisher}`, fees.gas, view);
+    }
     return this.sign(base, batch, nonce, first, view);
   }
 
@@ -256,18 +260,8 @@ export class Sender {
   ): string {
     const { owner, publisher, fees: policy } = this.options;
     const index = base + number;
-    const transaction = Transaction.from({
-      type: 2,
-      chainId: owner.chainId,
-      nonce: Number(nonce),
-      to: owner.anchor,
-      data: appendCall(owner.publisher, index, entry),
-      gasLimit: policy.gas,
-      maxFeePerGas: fees.maxFee,
-      maxPriorityFeePerGas: fees.tip,
-    });
-    transaction.signature = toHex(publisher.sign(fromHex(transaction.unsignedHash)));
-    const raw = transaction.serialized;
+    const data = appendCall(owner.publisher, index, entry);
+    const raw = signedCall(publisher, owner, { data, nonce, gas: policy.gas, ...fees });
     this.batches.attempt(number, { nonce, raw, ...fees, sent: view.number });
     this.events.emit("signed", { index, nonce, ...fees });
     return raw;

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync 
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { RegistryDomain } from "../identity/digests.js";
+import { OPENING_BYTES } from "./committed-batch.js";
 import { GatewayError, messageOf } from "./gateway-errors.js";
 
 /** What a queue file belongs to for good. */
@@ -14,7 +15,7 @@ export interface QueueOwner extends RegistryDomain {
 
 /** "itcq", in the header of each queue file. */
 const APPLICATION_ID = 0x69746371;
-const VERSION = 1;
+const VERSION = 2;
 
 // `sequence` is a uint64 as SQLite's signed integer. An index makes it impossible that a place in a batch is taken twice.
 const SCHEMA = `
@@ -40,6 +41,18 @@ const SCHEMA = `
   CREATE INDEX unfinished ON batch (number) WHERE final = 0;
   CREATE TABLE node (height INTEGER NOT NULL, place INTEGER NOT NULL, hash BLOB NOT NULL,
     PRIMARY KEY (height, place)) STRICT, WITHOUT ROWID;
+`;
+
+// What version 2 adds: batches of devices' own logs. `own` is where in its device's log a reading is committed to, -1 if it can't be.
+const COMMITTED = `
+  ALTER TABLE reading ADD COLUMN own INTEGER;
+  CREATE INDEX uncommitted ON reading (device, sequence) WHERE own IS NULL AND length(payload) = ${OPENING_BYTES};
+  CREATE TABLE committed (device INTEGER NOT NULL REFERENCES device, place INTEGER NOT NULL, key INTEGER NOT NULL REFERENCES key,
+    first INTEGER NOT NULL, count INTEGER NOT NULL, root BLOB NOT NULL, earliest INTEGER NOT NULL, latest INTEGER NOT NULL,
+    schema BLOB NOT NULL, commitment BLOB NOT NULL, entry BLOB NOT NULL, salt BLOB NOT NULL, content BLOB NOT NULL,
+    signature BLOB NOT NULL, stated INTEGER NOT NULL, since INTEGER, time INTEGER, block INTEGER,
+    final INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (device, place)) STRICT;
+  CREATE INDEX relaying ON committed (device, place) WHERE final = 0;
 `;
 
 /**
@@ -111,7 +124,9 @@ function beginFile(file: string, connect: (name: string) => DatabaseSync, owner:
 }
 
 function begin(store: DatabaseSync, { chainId, registry, anchor, publisher }: QueueOwner): void {
-  store.exec(`BEGIN EXCLUSIVE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${VERSION};`);
+  store.exec(
+    `BEGIN EXCLUSIVE; ${SCHEMA} ${COMMITTED} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${VERSION};`,
+  );
   store
     .prepare("INSERT INTO owner (chain_id, registry, anchor, publisher) VALUES (?, ?, ?, ?)")
     .run(String(chainId), registry, anchor, publisher);
@@ -129,7 +144,7 @@ function checkFile(store: DatabaseSync, file: string, owner: QueueOwner): void {
     const what = `${file} is a database, but no gateway's queue.`;
     throw new GatewayError("ITC_GATEWAY_FOREIGN_FILE", what, "Name another file.");
   }
-  if (version !== VERSION) {
+  if (version !== VERSION && version !== 1) {
     const what = `${file} is a queue of version ${version}; this gateway writes version ${VERSION}.`;
     throw new GatewayError("ITC_GATEWAY_VERSION", what, "Run it with the release that wrote it until it is drained.");
   }
@@ -140,6 +155,8 @@ function checkFile(store: DatabaseSync, file: string, owner: QueueOwner): void {
   const verdict = store.prepare("PRAGMA quick_check(1)").get()?.quick_check;
   if (verdict !== "ok") throw corrupt(file, String(verdict));
   checkOwner(store, file, owner);
+  // Readings without an opening stay as they are; whoever has it may send them again.
+  if (version === 1) store.exec(`BEGIN IMMEDIATE; ${COMMITTED} PRAGMA user_version = ${VERSION}; COMMIT`);
 }
 
 function checkOwner(store: DatabaseSync, file: string, owner: QueueOwner): void {

@@ -6,8 +6,9 @@ import { sameBytes } from "../internal/bytes.js";
 import { Batch } from "./batches.js";
 import type { BatchedEvidence } from "./evidence.js";
 import { Batches } from "./gateway-batches.js";
+import { Committing } from "./gateway-committing.js";
 import { standingOf } from "./gateway-devices.js";
-import { GatewayError } from "./gateway-errors.js";
+import { corrupted, GatewayError } from "./gateway-errors.js";
 import type { GatewayEvents } from "./gateway-events.js";
 import { Intake } from "./gateway-intake.js";
 import { readReadingCbor, readReadingJson, type SentReading } from "./gateway-messages.js";
@@ -49,6 +50,8 @@ export type ReadingState = "waiting" | "sealed" | "anchored" | "final";
  */
 export class Gateway {
   readonly events = new EventEmitter<GatewayEvents>();
+  /** Batches of devices' own logs, with commitments to their values; there if the option `commit` is. */
+  readonly committing: Committing | undefined;
   private readonly digests: Digests;
   private readonly batches: Batches;
   private readonly intake: Intake;
@@ -62,12 +65,13 @@ export class Gateway {
     private readonly queue: Queue,
     private readonly settings: GatewaySettings,
   ) {
-    const { owner, publisher, intake, node, patience, sending } = settings;
+    const { owner, publisher, intake, node, patience, sending, commit } = settings;
     this.digests = new Digests(owner);
     this.batches = new Batches(queue);
     this.intake = new Intake(queue, this.digests, new Receipts(owner), publisher, intake);
     this.node = new AnchorNode(node, owner, patience);
     this.sender = new Sender(queue, this.batches, this.node, this.events, { owner, publisher, ...sending });
+    this.committing = commit && new Committing({ ...settings, ...sending, queue, events: this.events }, commit);
   }
 
   /**
@@ -285,6 +289,7 @@ export class Gateway {
       await this.sender.step();
       await this.recheck();
       this.prune();
+      await this.committing?.step();
       this.failure = undefined;
     } catch (error) {
       // A failure to look leaves it open whether the foreign entry is still there.
@@ -333,24 +338,14 @@ export class Gateway {
         this.digests,
       );
     const { device, sequence } = spoilt.reading;
-    const what = `Reading ${sequence} of ${device} isn't what was received.`;
-    throw new GatewayError(
-      "ITC_GATEWAY_CORRUPT",
-      what,
-      "The disk fails: bring back a copy, see docs/gateway.md, Recovery.",
-    );
+    throw corrupted(`Reading ${sequence} of ${device} isn't what was received.`);
   }
 
   private batchOf(number: bigint, entry: Uint8Array): Batch {
     if (this.proving?.number === number) return this.proving.batch;
     const batch = this.built(this.queue.readingsOf(number));
     if (!sameBytes(batch.entry, entry)) {
-      const what = `The readings of batch ${number} aren't those that were sealed.`;
-      throw new GatewayError(
-        "ITC_GATEWAY_CORRUPT",
-        what,
-        "The disk fails: bring back a copy, see docs/gateway.md, Recovery.",
-      );
+      throw corrupted(`The readings of batch ${number} aren't those that were sealed.`);
     }
     this.proving = { number, batch };
     return batch;

@@ -37,7 +37,7 @@ export interface ReadingPlace {
  * await anchor.verifySignedReading(reading, place, signerOf(key, addresses), signature);
  */
 export function onChain(
-  { reading, batch, entry }: Evidence,
+  { reading, batch, entry }: Pick<Evidence, "reading" | "batch" | "entry">,
   logSiblings: readonly Uint8Array[] = entry.siblings,
 ): [ReadingFields, ReadingPlace] {
   const { device, sequence, time, schema, content } = reading;

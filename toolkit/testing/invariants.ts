@@ -4,6 +4,7 @@ import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
+import { carbonInvariants } from "./carbon-invariants.js";
 import { lieInvariants } from "./invariants-lies.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
@@ -31,6 +32,7 @@ export interface InvariantRecord {
 export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
   const hasParts = steps.some((step) => step.do === "commission");
   const hasFeeds = steps.some((step) => step.do === "feed");
+  const hasProjects = steps.some((step) => step.do === "project");
   const hasLies = steps.some((step) => step.do === "watch" || step.do === "question" || "lie" in step);
   return [
     itcConserved(),
@@ -42,6 +44,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
     ownersAgree(),
     ...(hasParts ? [partsAgree()] : []),
     ...(hasFeeds ? [feedsAgree(), coversPaidOnce()] : []),
+    ...(hasProjects ? carbonInvariants() : []),
     ...(hasLies ? lieInvariants() : []),
   ];
 }

@@ -57,7 +57,8 @@ export async function noteFallen(world: World): Promise<ProposalState[]> {
     const { root } = await world.contracts.analytics.proposalOf(state.request);
     if (root === proposal.root) continue;
     proposal.fell = true;
-    world.requests.set(state.name, { ...state, status: "open", tree: undefined, shares: new Map() });
+    const { proposer: _, withheld: __, ...asked } = state;
+    world.requests.set(state.name, { ...asked, status: "open", tree: undefined, shares: new Map() });
     fallen.push(proposal);
   }
   return fallen;

@@ -6,7 +6,8 @@ import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
 import { finalise, propose, request, wait } from "./steps-analytics.js";
-import { record, verify } from "./steps-data.js";
+import { askPeriod, attest, issue, project, retireCredits, sellCredits } from "./steps-carbon.js";
+import { dueOf, record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
 import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
@@ -89,6 +90,12 @@ const HANDLERS: Handlers = {
   "revoke-key": revokeKey,
   inspect,
   unseal,
+  project,
+  "ask-period": askPeriod,
+  attest,
+  issue,
+  "sell-credits": sellCredits,
+  "retire-credits": retireCredits,
 };
 
 /**
@@ -174,17 +181,17 @@ function totalOf(world: World, step: Step): number | undefined {
   const sum = (fleets: readonly string[], of: (name: string) => number): number =>
     fleets.reduce((total, name) => total + of(name), 0);
   const membersOf = (name: string) => world.fleets.get(name)?.members ?? [];
+  const readingsOf = (name: string, until?: bigint) =>
+    membersOf(name).reduce((total, member) => total + dueOf(member, until).length, 0);
   switch (step.do) {
     case "activate":
       return sum(step.fleets, (name) => membersOf(name).length);
     case "record":
-      return sum(step.fleets, (name) =>
-        membersOf(name).reduce((total, { series }) => total + series.readings.length, 0),
-      );
+      return sum(step.fleets, (name) => readingsOf(name, step.until));
     case "stream":
       return sum(
         (world.feeds.get(step.feed)?.fleets ?? []).map(({ name }) => name),
-        (name) => membersOf(name).reduce((total, { series }) => total + series.readings.length, 0),
+        (name) => readingsOf(name),
       );
     case "consent":
     case "claim":

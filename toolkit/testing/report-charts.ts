@@ -12,7 +12,7 @@ const BARS = 160;
 const MAP_MARGINS = { marginTop: 8, marginRight: 8, marginBottom: 28, marginLeft: 44 };
 
 /** Draws with Plot in a document of its own; `label` is what a screen reader says in place of the picture. */
-function draw(options: Plot.PlotOptions, label: string): Markup {
+export function draw(options: Plot.PlotOptions, label: string): Markup {
   const document = new DOMParser().parseFromString("<!doctype html><html></html>", "text/html");
   const style = { background: "none", color: "inherit", fontFamily: "inherit", fontSize: "13px", overflow: "visible" };
   const svg = Plot.plot({ width: WIDTH, ...options, style, document });

@@ -11,6 +11,7 @@ import type {
   ReportTransfer,
 } from "./report.js";
 import { analysisOf } from "./report-analysis.js";
+import { carbonOf } from "./report-carbon.js";
 import { challengesOf } from "./report-challenges.js";
 import type { FleetState, World } from "./world.js";
 
@@ -32,6 +33,7 @@ export async function reportOf(
   { steps, records, failure, started, chainName }: RunFacts,
 ): Promise<Report> {
   const { scenario, ledger, chain } = world;
+  const carbon = carbonOf(world);
   const challenges = challengesOf(world);
   return {
     format: "iotchain-report/1",
@@ -55,11 +57,12 @@ export async function reportOf(
     actors: actorsOf(world),
     invariants: records,
     data: dataOf(world),
-    analyses: [...world.requests.values()].filter(({ tree }) => tree).map((state) => analysisOf(world, state)),
+    analyses: [...world.requests.values()].map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
     ...(challenges.length > 0 && { challenges }),
     ...(world.provenance && { provenance: world.provenance }),
+    ...(carbon && { carbon }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },
   };
 }

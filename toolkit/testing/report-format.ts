@@ -9,6 +9,19 @@ export function formatNumber(value: number, digits = 2): string {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
+/** A number to be looked at as a decimal that others can read: so many digits that count, never an exponent. */
+export function decimal(value: number, digits = 9): string {
+  return (value || 0).toLocaleString("en", { maximumSignificantDigits: digits, useGrouping: false });
+}
+
+/** A decimal for people, to the digits that its deviation leaves sure; of three where there is room, and with an exponent from 10^15 on. */
+export function formatFigure(value: string, deviation = "0"): string {
+  const [number, spread] = [Number(value), Number(deviation)];
+  if (Math.abs(number) >= 1e15) return number.toExponential(3).replace("e+", " × 10^");
+  const places = spread > 0 ? Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 9;
+  return formatNumber(number, places).replace(/^-/, "−");
+}
+
 /** `1234567` as `1.23 M`, for figures that need no last digit. */
 export function formatShort(value: number): string {
   if (value >= 1e9) return `${(value / 1e9).toFixed(2)} G`;
@@ -16,7 +29,7 @@ export function formatShort(value: number): string {
   return formatNumber(value, 0);
 }
 
-/** Decimal ITC with thousands separators, cut after `digits` decimals: `1234.56789` as `1,234.5678`. */
+/** Decimal ITC with thousands separators, cut after `digits` decimals: `1234.56789` as `1,234.5678`; 18 show all there are. */
 export function formatItc(amount: string, digits = 4): string {
   const [whole = "0", fraction = ""] = amount.split(".");
   const kept = fraction.slice(0, digits).replace(/0+$/, "");
@@ -44,7 +57,26 @@ export function formatDuration(ms: number): string {
 }
 
 function formatDay(seconds: number): string {
-  return new Date(seconds * 1_000).toISOString().slice(0, 10);
+  return formatInstant(seconds).slice(0, 10);
+}
+
+/** Unix seconds as `2016-01-20 12:00 UTC`; as they are where no calendar reaches. */
+export function formatInstant(seconds: number): string {
+  const date = new Date(seconds * 1_000);
+  if (Number.isNaN(date.getTime())) return `second ${seconds}`;
+  return `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** Seconds as `3 days`, `12 hours` or `90 s`. */
+export function formatSpan(seconds: number): string {
+  const [size, noun] = (
+    [
+      [DAY, "day"],
+      [3_600, "hour"],
+      [60, "minute"],
+    ] as const
+  ).find(([unit]) => seconds % unit === 0) ?? [1, "second"];
+  return count(seconds / size, noun);
 }
 
 /** A window of Unix seconds: one day when it lies in one, else first and last day. */
@@ -76,13 +108,13 @@ export function verdictSentence(report: Report): string {
     return broken === 0 ? `${stop}.` : `${stop}; ${broken} of ${count(invariants.length, "invariant")} did not hold.`;
   }
   const claims = provenance?.parts.reduce((sum, { claims: refused }) => sum + refused.length, 0) ?? 0;
+  const answered = analyses.filter(({ outcome }) => outcome !== undefined).length;
   const told: readonly (string | false)[] = [
     `${count(totals.devices, "device")} signed ${count(totals.readings, "reading")}`,
     `${count(totals.batches, "batch", "batches")} went on chain`,
     provenance !== undefined && `${count(provenance.parts.length, "part")} ${are(provenance.parts.length)} traced`,
     claims > 0 && `${count(claims, "counterfeit claim")} ${are(claims)} refused`,
-    analyses.length > 0 &&
-      `${count(analyses.length, "analysis", "analyses")} paid the owners ${formatItc(totals.itcPaid)} ITC`,
+    answered > 0 && `${count(answered, "analysis", "analyses")} paid the owners ${formatItc(totals.itcPaid)} ITC`,
     `${formatNumber(verification.verified)} of ${formatNumber(verification.sampled)} sampled readings verified ` +
       "from the evidence alone",
   ];

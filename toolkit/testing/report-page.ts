@@ -1,4 +1,5 @@
 import type { Report, ReportStation } from "./report.js";
+import { carbonTables } from "./report-carbon.js";
 import { challengesTable } from "./report-challenges.js";
 import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
@@ -13,13 +14,11 @@ import {
   formatWindow,
   verdictSentence,
 } from "./report-format.js";
-import { type Content, html, type Markup, trusted } from "./report-html.js";
+import { type Content, html, type Markup } from "./report-html.js";
 import { analysisCard, proofPath } from "./report-parts.js";
 import { partTree } from "./report-provenance.js";
-import { STYLE } from "./report-style.js";
+import { foot, pageOf } from "./report-shell.js";
 import { meter, table } from "./report-table.js";
-
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 /** The report as one HTML page that opens from disk and loads nothing. */
 export function renderPage(report: Report): string {
@@ -28,30 +27,14 @@ export function renderPage(report: Report): string {
     analysesSection(report),
     challengesSection(report),
     provenanceSection(report),
+    carbonSection(report),
     moneySection(report),
     stepsSection(report),
     gasSection(report),
     invariantsSection(report),
     verificationSection(report),
   ];
-  const page = html`<html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content="light dark" />
-      <title>${report.title} · ${report.verdict}</title>
-      <style>
-        ${trusted(STYLE)}
-      </style>
-    </head>
-    <body>
-      ${headline(report)}
-      <main>${sections}</main>
-      ${foot(report)}
-    </body>
-  </html>`;
-  return `<!doctype html>\n${page.markup}\n`;
+  return pageOf(`${report.title} · ${report.verdict}`, headline(report), html`${sections}`, foot(report));
 }
 
 function headline(report: Report): Markup {
@@ -125,7 +108,7 @@ function dataSection({ data }: Report): Markup | undefined {
   const map = largestMap(data.stations);
   return section(
     "The data",
-    "Readings of public data sets, replayed by devices that each sign with a key of their own.",
+    "Recorded or simulated values, as each source says, replayed by devices that each sign with a key of their own.",
     html`${map !== undefined && html`<div class="pair">${map}<div class="stack">${charts.slice(0, BESIDE_MAP)}</div></div>`}
       <div class="cards">${map === undefined ? charts : charts.slice(BESIDE_MAP)}</div>
       ${sources}`,
@@ -154,7 +137,8 @@ function analysesSection({ analyses }: Report): Markup | undefined {
   return section(
     "What companies learned",
     "A company puts a reward in escrow and learns one figure over many devices; the owners who agreed share it.",
-    html`<div class="cards">${analyses.map(analysisCard)}</div>`,
+    html`<p><a href="analyses.html">Each request in full</a>: its terms, its cohort, the result with its error bars, and who got what.</p>
+      <div class="cards">${analyses.map(analysisCard)}</div>`,
   );
 }
 
@@ -183,6 +167,14 @@ function provenanceSection({ provenance }: Report): Markup | undefined {
     html`<div class="scroll" role="region" aria-label="Parts" tabindex="0">${partTree(provenance)}</div>
       ${table("Refused claims", ["Part", "Serial", "Claimed by"], claims)}`,
   );
+}
+
+function carbonSection({ carbon }: Report): Markup | undefined {
+  if (carbon === undefined) return undefined;
+  const refused =
+    carbon.refusals.length === 0 ? "" : ` Refused, and in red: ${count(carbon.refusals.length, "attempt")}.`;
+  const intro = `A credit is a gram of CO2e that metered energy has avoided, in a verifier’s word; each period gives its credits once.${refused}`;
+  return section("What the meters’ energy became", intro, carbonTables(carbon));
 }
 
 function moneySection({ money }: Report): Markup | undefined {
@@ -275,19 +267,4 @@ function verificationSection({ verification }: Report): Markup | undefined {
       "evidence and an RPC address only.",
     proofPath(verification),
   );
-}
-
-function foot({ scenario, seed, chain, times }: Report): Markup {
-  return html`<footer>
-    <div>
-      <p>
-        Scenario <strong>${scenario}</strong>, seed <strong>${String(seed)}</strong>. The same seed gives the same
-        report, times aside. To run it again: <code>npm start</code>
-      </p>
-      <p>
-        Chain ${chain.name} (id ${String(chain.id)}), ${count(chain.blocks, "block")}. Started ${times.startedAt}, took
-        ${formatDuration(times.ms)}.
-      </p>
-    </div>
-  </footer>`;
 }

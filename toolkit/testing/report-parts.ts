@@ -5,6 +5,7 @@ import { html, type Markup } from "./report-html.js";
 import { table } from "./report-table.js";
 
 const TOP_OWNERS = 5;
+const LONG_RESULT = 24;
 
 const PROOF_PATH: readonly (readonly [string, string])[] = [
   ["The device is known", "Its maker enrolled a lot under one Merkle root; a proof shows that this key is in the lot."],
@@ -24,18 +25,21 @@ const PROOF_PATH: readonly (readonly [string, string])[] = [
 ];
 
 /** One analysis: what was asked, what came out, and how the reward was shared. */
-export function analysisCard(analysis: ReportAnalysis): Markup {
+export function analysisCard(analysis: ReportAnalysis, index: number): Markup {
   const facts: readonly (readonly [string, string])[] = [
     ["Purpose", analysis.purpose],
     ["Window", formatWindow(analysis.from, analysis.to)],
     ["Cohort", `${count(analysis.devices, "device")}, at least ${formatNumber(analysis.cohort)} asked for`],
     ["Readings", formatNumber(analysis.readings)],
-    ["Reward", `${formatItc(analysis.reward)} ITC among ${count(analysis.owners, "owner")}`],
+    [
+      "Reward",
+      `${formatItc(analysis.reward)} ITC${analysis.owners > 0 ? ` among ${count(analysis.owners, "owner")}` : ""}`,
+    ],
   ];
   return html`<article class="card">
     <p class="eyebrow">${analysis.company} asked</p>
     <h3>${analysis.name}</h3>
-    <p class="result">${analysis.result} <small>${analysis.unit}${analysis.error && html` ${analysis.error}`} · ${analysis.operation}</small></p>
+    ${resultLine(analysis, ` · ${analysis.operation}`)}
     <dl class="facts">
       ${facts.map(
         ([term, value]) =>
@@ -44,7 +48,20 @@ export function analysisCard(analysis: ReportAnalysis): Markup {
       )}
     </dl>
     ${analysis.payments.length > 0 && payments(analysis)}
+    <p class="more"><a href="analyses.html#${requestAnchor(index)}">In full, with error bars</a></p>
   </article>`;
+}
+
+/** Where the page of analyses has a request. */
+export function requestAnchor(index: number): string {
+  return `request-${index + 1}`;
+}
+
+/** The result with its unit and error; a list of bins is set smaller. Without one, how far the request has come. */
+export function resultLine({ result, outcome, unit, error, state }: ReportAnalysis, after = ""): Markup {
+  if (outcome === undefined) return html`<p class="result">No result <small>${state}${after}</small></p>`;
+  const size = result.length > LONG_RESULT ? "result long" : "result";
+  return html`<p class="${size}">${result} <small>${unit}${error && html` ${error}`}${after}</small></p>`;
 }
 
 function payments({ name, payments }: ReportAnalysis): Markup {

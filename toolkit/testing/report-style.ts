@@ -3,14 +3,14 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --ground: #fbfbf9; --card: #ffffff; --ink: #16201f; --quiet: #56625f; --line: #e3e6e2;
-  --accent: #0b6b63; --wash: #e6f1ef; --bad: #b3261e; --bad-wash: #fdecea;
+  --accent: #0b6b63; --wash: #e6f1ef; --bad: #b3261e; --bad-wash: #fdecea; --error: #a04a00;
   --scale-0: #eaf4e4; --scale-1: #cbe7d3; --scale-2: #a0d6c9; --scale-3: #6cc0c0; --scale-4: #3fa3b5;
   --scale-5: #2482a6; --scale-6: #1f6192; --scale-7: #214277; --scale-8: #1c2556;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #0e1514; --card: #151e1d; --ink: #e8eeec; --quiet: #9aa8a4; --line: #27322f;
-    --accent: #5fd0c0; --wash: #16302d; --bad: #ff8a80; --bad-wash: #38191a;
+    --accent: #5fd0c0; --wash: #16302d; --bad: #ff8a80; --bad-wash: #38191a; --error: #ffb870;
     --scale-0: #29346f; --scale-1: #28498a; --scale-2: #24639b; --scale-3: #2681aa; --scale-4: #3ca2b8;
     --scale-5: #66bfc3; --scale-6: #99d6ca; --scale-7: #c8e9d2; --scale-8: #f1f9e6;
   }
@@ -62,9 +62,25 @@ figcaption strong { color: var(--ink); display: block; font-size: 1rem; }
 .legend span:last-child { margin-left: 8px; }
 .result { font-size: 2.4rem; font-weight: 650; letter-spacing: -0.03em; line-height: 1.15; margin: 14px 0 18px; }
 .result small { font-size: 1rem; font-weight: 400; letter-spacing: 0; color: var(--quiet); }
+.result { overflow-wrap: anywhere; }
+.result small { display: inline-block; line-height: 1.4; }
+.result.long { font-size: 1.125rem; letter-spacing: 0; line-height: 1.4; }
+h3 + .facts { margin-top: 12px; }
+.facts:last-child, figure + .facts { margin-bottom: 0; }
 .facts { display: grid; grid-template-columns: auto 1fr; gap: 4px 20px; margin: 0 0 22px; font-size: .9375rem; }
 .facts dt { color: var(--quiet); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+a { color: var(--accent); text-underline-offset: .15em; }
+:is(a, summary):focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
+summary { cursor: pointer; color: var(--accent); font-size: .9375rem; }
+details { margin-top: 14px; }
+.more { margin: 18px 0 0; font-size: .9375rem; }
+.card > p.quiet { font-size: .9375rem; margin: 0 0 12px; }
+.notes { margin: 14px 0 0; padding-left: 1.2em; font-size: .9375rem; color: var(--quiet); }
+.notes li { margin-bottom: 4px; }
+code.name { white-space: nowrap; font-weight: 400; }
+.filled .meter { height: 10px; background: var(--line); border-radius: 3px; }
+.filled .meter i { margin-left: 0; }
 .scroll { overflow-x: auto; margin-top: 14px; }
 .scroll > p { margin: 12px 0 0; font-size: .9375rem; }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
@@ -146,6 +162,9 @@ footer p { margin: 0 0 4px; }
   table { font-size: 8.5pt; }
   th, td { padding-right: 10px; }
   .meter { min-width: 40px; }
+  a { color: inherit; }
+  details::details-content { content-visibility: visible; display: block; }
+  .stack .card, .stack table { break-inside: auto; }
   code { overflow-wrap: anywhere; }
 }
 `;

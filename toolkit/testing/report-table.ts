@@ -5,7 +5,7 @@ const MOST_ROWS = 60;
 
 /**
  * A table that scrolls sideways on a phone. A column whose title ends in `#` holds numbers; the first column heads its
- * row; rows marked in `broken` stand out. Of a long table the first 60 rows and the broken ones are shown.
+ * row; rows marked in `broken` stand out. Of a long table the first `most` rows and the broken ones are shown.
  * Nothing at all when there are no rows.
  */
 export function table(
@@ -13,13 +13,14 @@ export function table(
   columns: readonly string[],
   rows: readonly (readonly Content[])[],
   broken: readonly boolean[] = [],
+  most = MOST_ROWS,
 ): Markup | undefined {
   if (rows.length === 0) return undefined;
   const kinds = columns.map((column) => (column.endsWith("#") ? "number" : "text"));
   const head = columns.map((column, at) => html`<th scope="col" class="${kinds[at]}">${column.replace(/#$/, "")}</th>`);
   const shown = rows.flatMap((cells, at) => {
     const isBroken = broken[at] === true;
-    return at < MOST_ROWS || isBroken ? [tableRow(cells, kinds, isBroken)] : [];
+    return at < most || isBroken ? [tableRow(cells, kinds, isBroken)] : [];
   });
   const hidden = rows.length - shown.length;
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { renderAnalyses } from "./report-analyses.js";
+import type { ReportCarbon } from "./report-carbon.js";
 import { renderPage } from "./report-page.js";
 
-/** What a run leaves behind: `report.json` is this object, `index.html` is drawn from it. */
+/** What a run leaves behind: `report.json` is this object, `index.html` and `analyses.html` are drawn from it. */
 export interface Report {
   readonly format: "iotchain-report/1";
   /** The scenario's short name, such as `city-sensors`; also the folder below `reports/`. */
@@ -24,6 +26,7 @@ export interface Report {
   readonly actors: readonly ReportActor[];
   readonly invariants: readonly ReportInvariant[];
   readonly data: ReportData;
+  /** One for each request, whatever became of it. */
   readonly analyses: readonly ReportAnalysis[];
   readonly money: readonly ReportTransfer[];
   readonly verification: ReportVerification;
@@ -31,6 +34,8 @@ export interface Report {
   readonly challenges?: readonly ReportChallenge[];
   /** Present when the run has traced parts. */
   readonly provenance?: ReportProvenance;
+  /** Present when the run has projects for credits. */
+  readonly carbon?: ReportCarbon;
   /** `startedAt` is ISO 8601 in UTC, `ms` the whole run in milliseconds. */
   readonly times: { readonly startedAt: string; readonly ms: number };
 }
@@ -140,7 +145,7 @@ export interface ReportSeries {
 export interface ReportAnalysis {
   readonly name: string;
   readonly company: string;
-  /** Such as `mean`. */
+  /** Such as `mean wind speed`. */
   readonly operation: string;
   readonly purpose: string;
   readonly unit: string;
@@ -148,22 +153,117 @@ export interface ReportAnalysis {
   readonly to: number;
   /** The fewest devices that a result may speak of. */
   readonly cohort: number;
+  /** Those that a result counts. */
   readonly devices: number;
   readonly owners: number;
   readonly readings: number;
-  /** Decimal, in `unit`. */
+  /** Decimal, in `unit`; empty as long as nothing is proposed. */
   readonly result: string;
   /** How far the truth may be from it, for people; empty where it is exact. */
   readonly error: string;
   readonly reward: string;
   readonly payments: readonly ReportPayment[];
+  /** How far it has come: `open`, `proposed`, `final`, `rolled`, `published` or another word of the replay. */
+  readonly state: string;
+  readonly request: ReportRequest;
+  /** Present, as `outcome` is, once a result is proposed. */
+  readonly members?: ReportMembers;
+  readonly outcome?: ReportOutcome;
+  readonly pay: ReportPay;
 }
 
-/** An owner's share of an analysis; `itc` is decimal ITC. */
+/** A request's terms as they are on chain; ITC, epsilon and bounds are decimals, times Unix seconds. */
+export interface ReportRequest {
+  /** 32 bytes as hex. */
+  readonly id: string;
+  /** `count`, `sum`, `mean`, `min-max`, `histogram`, `distinct`, `membership` or `regression`. */
+  readonly operation: string;
+  readonly quantity: string;
+  /** Of the readings. */
+  readonly unit: string;
+  /** Values below count as this one; left out, as `upper`, where no reading is. */
+  readonly lower?: string;
+  readonly upper?: string;
+  /** Most readings of a device that count. */
+  readonly cap: number;
+  /** Bins of a histogram, log2 of a sketch's registers or bits; 0 for others. */
+  readonly size: number;
+  readonly hashes: number;
+  /** Which devices were asked for, in words; none for any. */
+  readonly filter: readonly string[];
+  /** Privacy loss of each device; `0` asks for exact partials. */
+  readonly epsilon: string;
+  readonly fee: string;
+  readonly bond: string;
+  readonly weighting: "readings" | "devices";
+  readonly settlement: "direct" | "rolled" | "pushed";
+  readonly requestedAt: number;
+  readonly deadline: number;
+  /** Seconds. */
+  readonly challengeWindow: number;
+}
+
+/** Whom a result speaks of, in devices. */
+export interface ReportMembers {
+  /** All whose owners had agreed when the request was made. */
+  readonly all: number;
+  /** Left out where nobody noted why devices were withheld. */
+  readonly eligible?: number;
+  /** Whose readings anyone can check. */
+  readonly proved: number;
+  /** Taken on the device's word. */
+  readonly attested: number;
+  readonly withheld: number;
+  /** Why, with how many each. */
+  readonly reasons: readonly { readonly why: string; readonly devices: number }[];
+  /** How many devices have which weight, the least first. */
+  readonly weights: readonly { readonly weight: string; readonly devices: number }[];
+}
+
+/** What came out, as figures that can be drawn. */
+export interface ReportOutcome {
+  readonly figures: readonly ReportFigure[];
+  /** What makes a figure differ from that of the readings that count. */
+  readonly chance: "none" | "noise" | "sketch";
+  /** What to bear in mind when reading them, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * A figure of a result. Decimals are in `unit` and never in exponents; bounds of a bin, both in it, are in that of the readings.
+ *
+ * `what` is `count`, `sum`, `mean`, `least`, `greatest`, `bin`, `distinct`, `false positives`, `filled`, `slope`, `height` (of a line, at a time),
+ * `r2` or `scatter` (the slope's standard error by least squares, were the readings a sample).
+ */
+export interface ReportFigure {
+  readonly what: string;
+  /** Left out where there is none, such as the mean of no readings. */
+  readonly value?: string;
+  readonly unit: string;
+  /** One standard deviation of what chance has added; `0` where nothing has. */
+  readonly deviation: string;
+  readonly from?: string;
+  readonly to?: string;
+  /** Unix seconds. */
+  readonly at?: number;
+}
+
+/** Where reward and fee go, in decimal ITC: `owners` and `carry` are the reward. */
+export interface ReportPay {
+  readonly owners: string;
+  /** What rounding down leaves. */
+  readonly carry: string;
+  readonly fee: string;
+  /** Who proposed, and so gets the fee. */
+  readonly proposer?: string;
+}
+
+/** An owner's share of an analysis; `itc` is decimal ITC, `weight` a whole number. */
 export interface ReportPayment {
   readonly owner: string;
   readonly devices: number;
   readonly readings: number;
+  readonly weight: string;
   readonly itc: string;
 }
 
@@ -233,12 +333,16 @@ export interface ReportPart {
 }
 
 /**
- * Writes `report.json` and `index.html` into `folder`, which is made when missing. Each file is replaced in one move,
- * so a reader sees the old one or the new one and never a part.
+ * Writes `report.json`, `index.html` and, of a run with requests, `analyses.html` into `folder`, which is made when missing. Each file is
+ * replaced in one move, so a reader sees the old one or the new one and never a part.
  */
 export async function writeReport(report: Report, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
+  const analyses = join(folder, "analyses.html");
+  // First, so that no link to it leads nowhere.
+  if (report.analyses.length > 0) await replaceFile(analyses, renderAnalyses(report));
   await replaceFile(join(folder, "index.html"), renderPage(report));
+  if (report.analyses.length === 0) await rm(analyses, { force: true });
   await replaceFile(join(folder, "report.json"), `${JSON.stringify(report, undefined, 2)}\n`);
 }
 

@@ -1,10 +1,6 @@
+import { carbonReferences } from "./carbon-references.js";
+import { listed, missing, type ReferenceProblem, wrongActor } from "./scenario-names.js";
 import type { ActorKind, Fleet, Scenario, Step } from "./scenario-schema.js";
-
-/** A name that leads nowhere, or to the wrong kind of thing. */
-export interface ReferenceProblem {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
 
 /** Checks what a schema can't: that each name means something, of the right kind, made by an earlier step. */
 export function referenceProblems(scenario: Scenario): ReferenceProblem[] {
@@ -90,13 +86,15 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
   const enrolled = new Set<string>();
   const made = new Map<string, number>();
   const [feeds, covers] = [new Set<string>(), new Set<string>()];
+  const [projects, periods] = [new Set<string>(), new Set<string>()];
   scenario.steps.forEach((step, k) => {
     const path = ["steps", k];
     if (k === 0 && step.do !== "deploy") problems.push({ path, message: `${step.do} comes first, expected deploy` });
     if (k > 0 && step.do === "deploy") problems.push({ path, message: "deploy comes again, expected it once, first" });
     problems.push(...actorReferences(scenario, step, path), ...fleetReferences(scenario, step, path, enrolled));
     problems.push(...partReferences(step, path, made), ...feedReferences(scenario, step, path, feeds, covers));
-    if (step.do === "request") {
+    problems.push(...carbonReferences(scenario, step, path, { projects, periods, requested }));
+    if (step.do === "request" || step.do === "ask-period") {
       if (requested.has(step.request)) {
         problems.push({
           path: [...path, "request"],
@@ -119,12 +117,12 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
 
 function requestProblems(
   scenario: Scenario,
-  step: Extract<Step, { do: "request" }>,
+  step: Extract<Step, { do: "request" | "ask-period" }>,
   path: readonly PropertyKey[],
 ): ReferenceProblem[] {
   const problems: ReferenceProblem[] = [];
   const quantities = new Set(Object.values(scenario.sources).map(({ quantity }) => quantity));
-  if (!quantities.has(step.quantity)) {
+  if (step.do === "request" && !quantities.has(step.quantity)) {
     const message = `no source measures ${step.quantity}, expected ${listed(quantities)}`;
     problems.push({ path: [...path, "quantity"], message });
   }
@@ -140,7 +138,7 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
   };
   if (step.do === "register") for (const issuer of step.issuers) check("issuers", issuer, ["issuer"]);
   if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
-  if (step.do === "request") check("company", step.company, ["company"]);
+  if (step.do === "request" || step.do === "ask-period") check("company", step.company, ["company"]);
   problems.push(...makerReferences(scenario, step, path));
   if (step.do === "grant-key" || step.do === "revoke-key") {
     const [key, name] = step.do === "grant-key" ? ["to", step.to] : ["of", step.of];
@@ -271,27 +269,4 @@ function partReferences(step: Step, path: readonly PropertyKey[], made: Map<stri
     default:
       return [];
   }
-}
-
-function wrongActor(
-  { actors }: Scenario,
-  name: string,
-  kinds: readonly ActorKind[],
-  path: readonly PropertyKey[],
-): ReferenceProblem[] {
-  const actor = Object.hasOwn(actors, name) ? actors[name] : undefined;
-  if (!actor) return missing(name, actors, "actor", path);
-  if (kinds.includes(actor.kind)) return [];
-  return [{ path, message: `actor ${name} is of kind ${actor.kind}, expected ${kinds.join(" or ")}` }];
-}
-
-function missing(name: string, known: object, what: string, path: readonly PropertyKey[]): ReferenceProblem[] {
-  return Object.hasOwn(known, name)
-    ? []
-    : [{ path, message: `no ${what} ${name}, expected ${listed(Object.keys(known))}` }];
-}
-
-function listed(names: Iterable<string>): string {
-  const list = [...names];
-  return list.length === 0 ? "one, but there are none" : `one of ${list.join(", ")}`;
 }

@@ -102,10 +102,40 @@ const label = z.string().min(1).max(80).optional();
 const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
   z.strictObject({ do: z.literal(verb), name: label, ...shape });
 
+const period = { from: instant, to: instant };
+
+/** On which terms a company asks. */
+const deal = {
+  weighting: z.enum(["readings", "devices"]).default("readings"),
+  /** How the reward reaches the owners. */
+  settlement: z.enum(["direct", "rolled", "pushed"]).default("rolled"),
+  /** For whoever proposes the result that stands. */
+  fee: itc.optional(),
+  cohort: positive.min(2, "expected 2 devices or more"),
+  reward: itc,
+  bond: itc,
+  deadline: duration,
+  challenge: duration,
+};
+
+const factor = z
+  .string('expected grams a kWh in quotes, such as "412.5"')
+  .regex(/^(?!0+(\.0+)?$)\d{1,12}(\.\d{1,6})?$/, 'expected grams a kWh above 0, of at most 6 decimals, such as "412.5"')
+  .describe("Grams of CO2e that a kWh avoids, as a decimal in quotes");
+
+const grams = positive.max(Number.MAX_SAFE_INTEGER).describe("Grams of CO2e, a credit each");
+
+const ERROR = "expected the name of a contract's error, such as CarbonLedgerPeriodPast";
+/** The error with which a contract has to refuse; then it is the step's aim. */
+const refused = z
+  .string(ERROR)
+  .regex(/^[A-Z]\w*$/, ERROR)
+  .optional();
+
 const VERBS =
   "deploy, register, enrol, activate, consent, record, request, propose, watch, question, answer, wait, finalise, roll, list, push, publish, claim, verify, " +
   "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
-  "film, grant-key, revoke-key, inspect, unseal";
+  "film, grant-key, revoke-key, inspect, unseal, project, ask-period, attest, issue, sell-credits, retire-credits";
 const Step = z.discriminatedUnion(
   "do",
   [
@@ -120,7 +150,12 @@ const Step = z.discriminatedUnion(
       /** Privacy loss that a device may suffer by the purpose; without limit if left out, which also allows exact partials. */
       budget: decimal.optional(),
     }),
-    step("record", { fleets: names, batch: positive.max(65_536) }),
+    step("record", {
+      fleets: names,
+      batch: positive.max(65_536),
+      /** Leaves readings of this instant and later to a later step. */
+      until: instant.optional(),
+    }),
     step("request", {
       request: name,
       company: name,
@@ -138,18 +173,8 @@ const Step = z.discriminatedUnion(
       cap: positive.max(4_294_967_295).default(10_000),
       /** Privacy loss of each device; exact if left out. */
       epsilon: decimal.optional(),
-      weighting: z.enum(["readings", "devices"]).default("readings"),
-      /** How the reward reaches the owners. */
-      settlement: z.enum(["direct", "rolled", "pushed"]).default("rolled"),
-      /** For whoever proposes the result that stands. */
-      fee: itc.optional(),
-      from: instant,
-      to: instant,
-      cohort: positive.min(2, "expected 2 devices or more"),
-      reward: itc,
-      bond: itc,
-      deadline: duration,
-      challenge: duration,
+      ...period,
+      ...deal,
     }),
     step("propose", {
       request: name,
@@ -233,6 +258,33 @@ const Step = z.discriminatedUnion(
     step("revoke-key", { fleets: names, of: name }),
     step("inspect", { by: name }),
     step("unseal", { by: name }),
+    /** Has the meters' owners place them in a cell, and registers a project over all devices there. */
+    step("project", {
+      project: name,
+      owner: name,
+      verifier: name,
+      fleets: names,
+      geohash: z.string().regex(/^[0-9b-hjkmnp-z]{1,12}$/, "expected a geohash of 1 to 12 characters, such as c23n"),
+      purpose: z.string().min(1),
+      /** The fewest that a result must be of. */
+      meters: positive,
+      factor,
+      /** How long after a period its readings may be anchored, at least. */
+      grace: duration,
+    }),
+    /** A company asks for the sum of a project's meters over a period. */
+    step("ask-period", { request: name, project: name, company: name, ...period, ...deal }),
+    step("attest", {
+      request: name,
+      signer: name,
+      valid: duration,
+      /** Others than what the result comes to. */
+      grams: grams.optional(),
+    }),
+    step("issue", { request: name, by: name, refused }),
+    /** The buyer pays first. */
+    step("sell-credits", { request: name, from: name, to: name, grams, price: itc }),
+    step("retire-credits", { request: name, holder: name, grams, reason: z.string().min(1).max(200), refused }),
   ],
   {
     error: `expected one of ${VERBS}`,

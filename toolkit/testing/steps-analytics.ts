@@ -12,6 +12,7 @@ import {
   ANY_DEVICE,
   type AnalysisRequest,
   purposeOf,
+  type RequestTerms,
   requestIdOf,
   Settlement,
   Weighting,
@@ -30,7 +31,7 @@ import { inUnits, millionths } from "./units.js";
 import { type Anchored, ReplayError, type RequestState, type World } from "./world.js";
 
 /** What proofs of partials can hold: values of 40 bits. */
-const WIDEST = 2n ** 39n;
+export const WIDEST = 2n ** 39n;
 /** Readings of a device that fit into one answer, with room to spare; of more, the device attests to what they come to. */
 const MOST_PROVED = 200n;
 
@@ -49,48 +50,61 @@ const SETTLEMENTS = { direct: Settlement.Direct, rolled: Settlement.Rolled, push
 
 /** A company asks and pays into escrow. */
 export async function request(world: World, step: StepOf<"request">): Promise<string> {
-  const company = world.account(step.company);
   const source = Object.values(world.scenario.sources).find(({ quantity }) => quantity === step.quantity);
   if (!source) {
     const what = `No source measures ${step.quantity}.`;
     throw new ReplayError("ITC_REPLAY_QUANTITY", what, "Name the quantity of a source.");
   }
   const now = await world.chain.now();
-  const asked: AnalysisRequest = {
-    requester: company.address,
-    salt: id(step.request),
-    purpose: purposeOf(step.purpose),
-    query: queryOf(step, source, now),
-    filter: ANY_DEVICE,
-    terms: {
-      cohort: BigInt(step.cohort),
-      epsilon: step.epsilon === undefined ? 0n : millionths(step.epsilon),
-      price: 0n,
-      reward: step.reward,
-      fee: step.fee ?? 0n,
-      bond: step.bond,
-      deadline: now + step.deadline,
-      challengeWindow: step.challenge,
-      weighting: WEIGHTINGS[step.weighting],
-      settlement: SETTLEMENTS[step.settlement],
-    },
+  const epsilon = step.epsilon === undefined ? 0n : millionths(step.epsilon);
+  const asked = { salt: id(step.request), query: queryOf(step, source, now), filter: ANY_DEVICE, epsilon };
+  await open(world, step, { ...asked, source, purpose: step.purpose });
+  return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
+}
+
+/** What is asked, beside the terms. */
+export interface Question extends Pick<AnalysisRequest, "salt" | "query" | "filter"> {
+  readonly epsilon: bigint;
+  readonly source: Source;
+  /** In words. */
+  readonly purpose: string;
+}
+
+/** Sends a request on a step's terms. */
+export async function open(
+  world: World,
+  step: StepOf<"request"> | StepOf<"ask-period">,
+  { salt, query, filter, epsilon, source, purpose }: Question,
+): Promise<void> {
+  const company = world.account(step.company);
+  const terms: RequestTerms = {
+    cohort: BigInt(step.cohort),
+    epsilon,
+    price: 0n,
+    reward: step.reward,
+    fee: step.fee ?? 0n,
+    bond: step.bond,
+    deadline: (await world.chain.now()) + step.deadline,
+    challengeWindow: step.challenge,
+    weighting: WEIGHTINGS[step.weighting],
+    settlement: SETTLEMENTS[step.settlement],
   };
-  const escrow = asked.terms.reward + asked.terms.fee;
+  const request = { requester: company.address, salt, purpose: purposeOf(purpose), query, filter, terms };
+  const escrow = terms.reward + terms.fee;
   await world.send(company, "ITC", "approve", [world.addresses.Analytics, escrow], "approve ITC");
-  await world.send(company, "Analytics", "request", [asked], "request an analysis");
+  await world.send(company, "Analytics", "request", [request], "request an analysis");
   world.requests.set(step.request, {
     name: step.request,
     company: step.company,
-    request: asked,
-    id: requestIdOf(asked, world.chain.id, world.addresses.Analytics),
+    request,
+    id: requestIdOf(request, world.chain.id, world.addresses.Analytics),
     requestedAt: await world.chain.now(),
     source,
-    purpose: step.purpose,
+    purpose,
     status: "open",
     tree: undefined,
     shares: new Map(),
   });
-  return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
 }
 
 /** An aggregator computes the result from what is anchored, and proposes it, or a lie about it, with a bond. */
@@ -107,7 +121,7 @@ export async function propose(world: World, step: StepOf<"propose">): Promise<st
   await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
   await world.send(author, "Analytics", "propose", args, "propose a result");
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
-  world.requests.set(state.name, { ...state, status: "proposed", tree, shares });
+  world.requests.set(state.name, { ...state, status: "proposed", tree, shares, proposer: step.by, withheld });
   noteProposal(world, { request: state.name, author: step.by, lie: step.lie, tree, isShown });
   if (step.lie === undefined) noteSpent(world, state, tree.leaves);
   const { count, members } = tree.root.summary;

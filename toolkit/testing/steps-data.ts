@@ -7,16 +7,21 @@ import type { Account } from "./chain.js";
 import type { Measured } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import type { StepOf } from "./scenario-schema.js";
+import type { SourceReading } from "./sources.js";
 import type { Anchored, FleetState, Member, World } from "./world.js";
 
-/** What else happens to a reading as soon as it is signed. */
-type WhenMeasured = (member: Member, measured: Measured) => Promise<void>;
+/** Which readings are due, and what else happens to one as soon as it is signed. */
+export interface Recording {
+  /** Readings of this instant and later wait. */
+  readonly until?: bigint | undefined;
+  readonly each?: (member: Member, measured: Measured) => Promise<void>;
+}
 
 /** Has devices measure and sign in the order of time, and gateways batch and anchor what they get. */
 export async function record(world: World, step: StepOf<"record">): Promise<string> {
   const fleets = step.fleets.map((name) => world.fleet(name));
   const before = world.anchored.length;
-  const batches = await recordFleets(world, fleets, step.batch);
+  const batches = await recordFleets(world, fleets, step.batch, { until: step.until });
   return `${world.anchored.length - before} readings in ${batches} batches`;
 }
 
@@ -25,12 +30,12 @@ export async function recordFleets(
   world: World,
   fleets: readonly FleetState[],
   capacity: number,
-  each?: WhenMeasured,
+  recording: Recording = {},
 ): Promise<number> {
   let batches = 0;
   for (const name of new Set(fleets.map(({ spec }) => spec.gateway))) {
     const served = fleets.filter(({ spec }) => spec.gateway === name);
-    batches += await serve(world, world.gateway(name).gateway, served, capacity, each);
+    batches += await serve(world, world.gateway(name).gateway, served, capacity, recording);
   }
   return batches;
 }
@@ -93,9 +98,11 @@ async function serve(
   gateway: Gateway,
   fleets: readonly FleetState[],
   capacity: number,
-  each?: WhenMeasured,
+  { until, each }: Recording,
 ): Promise<number> {
-  const due = fleets.flatMap((fleet) => fleet.members.flatMap((member) => scheduleOf(fleet, member)));
+  const due = fleets.flatMap((fleet) =>
+    fleet.members.flatMap((member) => dueOf(member, until).map((reading) => ({ fleet, member, ...reading }))),
+  );
   for (const { member } of due) gateway.admit(member.device.key, member.device.nextSequence);
   due.sort((a, b) => Number(a.time - b.time));
   // By schema, as they get into batches: whoever proves them in this order has each batch at hand.
@@ -116,11 +123,10 @@ async function serve(
   return Number(gateway.status().batches.sealed - before);
 }
 
-function scheduleOf(
-  fleet: FleetState,
-  member: Member,
-): { fleet: FleetState; member: Member; time: bigint; value: bigint }[] {
-  return member.series.readings.map(({ time, value }) => ({ fleet, member, time, value }));
+/** What a device is still to measure, in the order of time. */
+export function dueOf({ device, series }: Member, until?: bigint): readonly SourceReading[] {
+  const left = series.readings.slice(Number(device.nextSequence));
+  return until === undefined ? left : left.filter(({ time }) => time < until);
 }
 
 /** A sample that the seed fixes, none twice. */

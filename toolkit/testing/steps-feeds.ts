@@ -78,10 +78,12 @@ export async function cover(world: World, step: StepOf<"cover">): Promise<string
 export async function stream(world: World, step: StepOf<"stream">): Promise<string> {
   const on = world.feed(step.feed);
   const [before, rounds] = [world.anchored.length, on.rounds.length];
-  await recordFleets(world, on.fleets, step.batch, async (member, measured) => {
-    const lag = measured.reading.time - (await world.chain.now());
-    if (lag > 0n) await world.chain.wait(lag);
-    await bring(world, on, member, measured);
+  await recordFleets(world, on.fleets, step.batch, {
+    each: async (member, measured) => {
+      const lag = measured.reading.time - (await world.chain.now());
+      if (lag > 0n) await world.chain.wait(lag);
+      await bring(world, on, member, measured);
+    },
   });
   const paid = [...world.covers.values()].filter(({ feed: of, status }) => of === on && status === "paid");
   return `${world.anchored.length - before} values, ${on.rounds.length - rounds} rounds, ${count(paid.length, "cover")} paid`;
@@ -134,10 +136,11 @@ async function settle(
   }
 }
 
-function oneMeaning(fleets: readonly FleetState[]): FleetState & { readonly source: Source } {
+/** The first of fleets that measure one thing. Errors: ITC_REPLAY_FEED. */
+export function oneMeaning(fleets: readonly FleetState[]): FleetState & { readonly source: Source } {
   const [first, ...others] = fleets;
   const same = first && others.every(({ schema }) => sameBytes(schema, first.schema));
   if (same && first.source) return { ...first, source: first.source };
-  const what = "The fleets of a feed measure different things.";
+  const what = "The fleets measure different things.";
   throw new ReplayError("ITC_REPLAY_FEED", what, "Name fleets whose sources have one quantity, unit and scale.");
 }

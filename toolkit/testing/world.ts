@@ -1,5 +1,6 @@
 import type { Interface } from "ethers";
 import type { Addresses } from "../../deploy/index.js";
+import type { WithheldFor } from "../analytics/build-result.js";
 import type { AnalysisRequest } from "../analytics/requests.js";
 import type { ResultTree } from "../analytics/result-tree.js";
 import type { FileContent, SealedContent } from "../anchoring/contents.js";
@@ -14,6 +15,7 @@ import { IotchainError } from "../errors.js";
 import { Digests } from "../identity/digests.js";
 import type { DeviceId } from "../identity/keys.js";
 import type { LotTree } from "../identity/lots.js";
+import { CarbonBook } from "./carbon-book.js";
 import { type Account, accountOf, type Call, type Chain, type Receipt } from "./chain.js";
 import type { Measured, VirtualDevice } from "./devices.js";
 import { secretOf } from "./fixture.js";
@@ -93,6 +95,9 @@ export interface RequestState {
   status: "open" | "proposed" | "final" | "rolled" | "published";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
+  /** The actor who proposed, and why some devices contribute nothing; once there is a tree. */
+  proposer?: string;
+  withheld?: ReadonlyMap<string, WithheldFor>;
 }
 
 /** A feed, and what it should hold. */
@@ -141,8 +146,10 @@ export interface Verification {
 const interfaces = {
   Analytics: bindings.Analytics__factory.createInterface(),
   BandCover: bindings.BandCover__factory.createInterface(),
+  CarbonLedger: bindings.CarbonLedger__factory.createInterface(),
   ConsentRegistry: bindings.ConsentRegistry__factory.createInterface(),
   DataAnchor: bindings.DataAnchor__factory.createInterface(),
+  DeviceRegions: bindings.DeviceRegions__factory.createInterface(),
   DeviceRegistry: bindings.DeviceRegistry__factory.createInterface(),
   FeedFactory: bindings.FeedFactory__factory.createInterface(),
   ITC: bindings.ITC__factory.createInterface(),
@@ -157,6 +164,7 @@ const interfaces = {
 export interface Contracts {
   readonly analytics: bindings.Analytics;
   readonly anchor: bindings.DataAnchor;
+  readonly carbon: bindings.CarbonLedger;
   readonly covers: bindings.BandCover;
   readonly consents: bindings.ConsentRegistry;
   readonly itc: bindings.ITC;
@@ -185,6 +193,7 @@ export class World {
   readonly shelf = new Shelf();
   readonly feeds = new Map<string, FeedState>();
   readonly covers = new Map<string, CoverState>();
+  readonly carbon = new CarbonBook();
   readonly verification: Verification = { sampled: 0, verified: 0, bytes: [], example: [], failures: [] };
   readonly parts = new PartBook();
   /** What a trace of parts has found. */
@@ -240,6 +249,7 @@ export class World {
     const contracts = {
       analytics: bindings.Analytics__factory.connect(addresses.Analytics, reader),
       anchor: bindings.DataAnchor__factory.connect(addresses.DataAnchor, reader),
+      carbon: bindings.CarbonLedger__factory.connect(addresses.CarbonLedger, reader),
       covers: bindings.BandCover__factory.connect(addresses.BandCover, reader),
       consents: bindings.ConsentRegistry__factory.connect(addresses.ConsentRegistry, reader),
       itc: bindings.ITC__factory.connect(addresses.ITC, reader),

@@ -16,11 +16,12 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface ConsentRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "consentAt" | "decideFor" | "digestOf" | "eip712Domain" | "generalWordOf" | "grant" | "grantDevices" | "holdings" | "listedWordOf" | "nonceOf" | "revoke" | "revokeDevices" | "unlistDevices"): FunctionFragment;
+    getFunction(nameOrSignature: "consentAt" | "consentOfHolder" | "decideFor" | "digestOf" | "eip712Domain" | "generalWordOf" | "grant" | "grantDevices" | "holdings" | "listedWordOf" | "nonceOf" | "revoke" | "revokeDevices" | "unlistDevices"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "ConsentGranted" | "ConsentRevoked" | "DevicesGranted" | "DevicesRevoked" | "DevicesUnlisted" | "EIP712DomainChanged" | "NonceRaised"): EventFragment;
 
     encodeFunctionData(functionFragment: 'consentAt', values: [AddressLike, AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'consentOfHolder', values: [AddressLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'decideFor', values: [SignedDecisionStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'digestOf', values: [SignedDecisionStruct]): string;
 encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
@@ -35,6 +36,7 @@ encodeFunctionData(functionFragment: 'revokeDevices', values: [BytesLike, Addres
 encodeFunctionData(functionFragment: 'unlistDevices', values: [BytesLike, AddressLike[]]): string;
 
     decodeFunctionResult(functionFragment: 'consentAt', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'consentOfHolder', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'decideFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'digestOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
@@ -176,6 +178,14 @@ decodeFunctionResult(functionFragment: 'unlistDevices', data: BytesLike): Result
     
 
     
+    consentOfHolder: TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, heldSince: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
+      'view'
+    >
+    
+
+    
     decideFor: TypedContractMethod<
       [signed: SignedDecisionStruct, signature: BytesLike, ],
       [void],
@@ -276,6 +286,11 @@ decodeFunctionResult(functionFragment: 'unlistDevices', data: BytesLike): Result
 
     getFunction(nameOrSignature: 'consentAt'): TypedContractMethod<
       [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'consentOfHolder'): TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, heldSince: BigNumberish, ],
       [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
       'view'
     >;

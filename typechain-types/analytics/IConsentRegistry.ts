@@ -16,11 +16,12 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IConsentRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "consentAt" | "decideFor" | "digestOf" | "generalWordOf" | "grant" | "grantDevices" | "holdings" | "listedWordOf" | "nonceOf" | "revoke" | "revokeDevices" | "unlistDevices"): FunctionFragment;
+    getFunction(nameOrSignature: "consentAt" | "consentOfHolder" | "decideFor" | "digestOf" | "generalWordOf" | "grant" | "grantDevices" | "holdings" | "listedWordOf" | "nonceOf" | "revoke" | "revokeDevices" | "unlistDevices"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "ConsentGranted" | "ConsentRevoked" | "DevicesGranted" | "DevicesRevoked" | "DevicesUnlisted" | "NonceRaised"): EventFragment;
 
     encodeFunctionData(functionFragment: 'consentAt', values: [AddressLike, AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'consentOfHolder', values: [AddressLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'decideFor', values: [SignedDecisionStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'digestOf', values: [SignedDecisionStruct]): string;
 encodeFunctionData(functionFragment: 'generalWordOf', values: [AddressLike, BytesLike]): string;
@@ -34,6 +35,7 @@ encodeFunctionData(functionFragment: 'revokeDevices', values: [BytesLike, Addres
 encodeFunctionData(functionFragment: 'unlistDevices', values: [BytesLike, AddressLike[]]): string;
 
     decodeFunctionResult(functionFragment: 'consentAt', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'consentOfHolder', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'decideFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'digestOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'generalWordOf', data: BytesLike): Result;
@@ -162,6 +164,14 @@ decodeFunctionResult(functionFragment: 'unlistDevices', data: BytesLike): Result
     
 
     
+    consentOfHolder: TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, heldSince: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
+      'view'
+    >
+    
+
+    
     decideFor: TypedContractMethod<
       [signed: SignedDecisionStruct, signature: BytesLike, ],
       [void],
@@ -254,6 +264,11 @@ decodeFunctionResult(functionFragment: 'unlistDevices', data: BytesLike): Result
 
     getFunction(nameOrSignature: 'consentAt'): TypedContractMethod<
       [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, ],
+      [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'consentOfHolder'): TypedContractMethod<
+      [owner: AddressLike, device: AddressLike, purpose: BytesLike, time: BigNumberish, heldSince: BigNumberish, ],
       [[boolean, bigint, bigint, bigint] & {granted: boolean, cohort: bigint, price: bigint, budget: bigint }],
       'view'
     >;

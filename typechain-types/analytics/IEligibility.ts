@@ -26,15 +26,19 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IEligibilityInterface extends Interface {
-    getFunction(nameOrSignature: "mayUse" | "verdictOn"): FunctionFragment;
+    getFunction(nameOrSignature: "isDue" | "mayUse" | "verdictOn" | "wasMember"): FunctionFragment;
 
     
 
-    encodeFunctionData(functionFragment: 'mayUse', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish, BigNumberish]): string;
+    encodeFunctionData(functionFragment: 'isDue', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'mayUse', values: [RequestStruct, AddressLike, AddressLike, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'verdictOn', values: [RequestStruct, AddressLike, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'wasMember', values: [RequestStruct, AddressLike, AddressLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'mayUse', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'isDue', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'mayUse', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'wasMember', data: BytesLike): Result;
   }
 
   
@@ -73,6 +77,14 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
 
     
     
+    isDue: TypedContractMethod<
+      [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     mayUse: TypedContractMethod<
       [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, spent: BigNumberish, snapshot: BigNumberish, ],
       [boolean],
@@ -88,10 +100,23 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
     >
     
 
+    
+    wasMember: TypedContractMethod<
+      [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >
+    
+
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'mayUse'): TypedContractMethod<
+    getFunction(nameOrSignature: 'isDue'): TypedContractMethod<
+      [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, snapshot: BigNumberish, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'mayUse'): TypedContractMethod<
       [request: RequestStruct, owner: AddressLike, device: AddressLike, origin: BigNumberish, spent: BigNumberish, snapshot: BigNumberish, ],
       [boolean],
       'view'
@@ -99,6 +124,11 @@ decodeFunctionResult(functionFragment: 'verdictOn', data: BytesLike): Result;
 getFunction(nameOrSignature: 'verdictOn'): TypedContractMethod<
       [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'wasMember'): TypedContractMethod<
+      [request: RequestStruct, device: AddressLike, owner: AddressLike, snapshot: BigNumberish, ],
+      [boolean],
       'view'
     >;
 

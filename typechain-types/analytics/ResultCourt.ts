@@ -30,6 +30,11 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type LeafStructOutput = [owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string] & {owner: string, device: string, origin: bigint, count: bigint, weight: bigint, spent: bigint, evidence: string, aggregate: string }
   
 
+    export type ForkStruct = {leftPath: BigNumberish, rightPath: BigNumberish, path: BigNumberish, turn: BigNumberish, meet: BigNumberish, steps: BytesLike[]}
+
+    export type ForkStructOutput = [leftPath: bigint, rightPath: bigint, path: bigint, turn: bigint, meet: bigint, steps: string[]] & {leftPath: bigint, rightPath: bigint, path: bigint, turn: bigint, meet: bigint, steps: string[] }
+  
+
     export type PlaceStruct = {path: BigNumberish, steps: BytesLike[]}
 
     export type PlaceStructOutput = [path: bigint, steps: string[]] & {path: bigint, steps: string[] }
@@ -45,9 +50,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type NodeStructOutput = [summary: SummaryStructOutput, below: string] & {summary: SummaryStructOutput, below: string }
   
 
-    export type GapStruct = {place: PlaceStruct, node: NodeStruct, left: NodeStruct, right: NodeStruct}
+    export type GapStruct = {left: NodeStruct, right: NodeStruct, path: BigNumberish, steps: BytesLike[]}
 
-    export type GapStructOutput = [place: PlaceStructOutput, node: NodeStructOutput, left: NodeStructOutput, right: NodeStructOutput] & {place: PlaceStructOutput, node: NodeStructOutput, left: NodeStructOutput, right: NodeStructOutput }
+    export type GapStructOutput = [left: NodeStructOutput, right: NodeStructOutput, path: bigint, steps: string[]] & {left: NodeStructOutput, right: NodeStructOutput, path: bigint, steps: string[] }
   
 
     export type ReadingFieldsStruct = {device: AddressLike, sequence: BigNumberish, time: BigNumberish, schema: BytesLike, content: BytesLike}
@@ -65,7 +70,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     getEvent(nameOrSignatureOrTopic: "ChallengeUpheld"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'challengeDouble', values: [AddressLike, RequestStruct, [LeafStruct, LeafStruct], [PlaceStruct, PlaceStruct]]): string;
+    encodeFunctionData(functionFragment: 'challengeDouble', values: [AddressLike, RequestStruct, [LeafStruct, LeafStruct], ForkStruct]): string;
 encodeFunctionData(functionFragment: 'challengeIgnored', values: [AddressLike, RequestStruct, LeafStruct, PlaceStruct]): string;
 encodeFunctionData(functionFragment: 'challengeIgnoredDevice', values: [AddressLike, RequestStruct, AddressLike, AddressLike, GapStruct]): string;
 encodeFunctionData(functionFragment: 'challengeLeaf', values: [AddressLike, RequestStruct, PlaceStruct, NodeStruct, LeafStruct, BytesLike]): string;
@@ -134,7 +139,7 @@ decodeFunctionResult(functionFragment: 'challengeSpent', data: BytesLike): Resul
     
     
     challengeDouble: TypedContractMethod<
-      [analytics: AddressLike, asked: RequestStruct, leaves: [LeafStruct, LeafStruct], places: [PlaceStruct, PlaceStruct], ],
+      [analytics: AddressLike, asked: RequestStruct, leaves: [LeafStruct, LeafStruct], fork: ForkStruct, ],
       [void],
       'nonpayable'
     >
@@ -208,7 +213,7 @@ decodeFunctionResult(functionFragment: 'challengeSpent', data: BytesLike): Resul
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'challengeDouble'): TypedContractMethod<
-      [analytics: AddressLike, asked: RequestStruct, leaves: [LeafStruct, LeafStruct], places: [PlaceStruct, PlaceStruct], ],
+      [analytics: AddressLike, asked: RequestStruct, leaves: [LeafStruct, LeafStruct], fork: ForkStruct, ],
       [void],
       'nonpayable'
     >;

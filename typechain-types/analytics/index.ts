@@ -5,6 +5,7 @@
 export type { Analytics } from './Analytics.js';
 export type { ConsentRegistry } from './ConsentRegistry.js';
 export type { Court } from './Court.js';
+export type { CourtLens } from './CourtLens.js';
 export type { DeviceRegions } from './DeviceRegions.js';
 export type { Eligibility } from './Eligibility.js';
 export type { Groth16Verifier } from './Groth16Verifier.js';

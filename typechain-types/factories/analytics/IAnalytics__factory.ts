@@ -27,6 +27,22 @@
       },
       {
         "internalType": "uint64",
+        "name": "leaves",
+        "type": "uint64"
+      }
+    ],
+    "name": "AnalyticsBondTooSmall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "RequestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
         "name": "members",
         "type": "uint64"
       },

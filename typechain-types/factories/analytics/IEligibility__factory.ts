@@ -189,6 +189,203 @@
       },
       {
         "internalType": "uint64",
+        "name": "snapshot",
+        "type": "uint64"
+      }
+    ],
+    "name": "isDue",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "enum Origin",
+        "name": "origin",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint64",
         "name": "spent",
         "type": "uint64"
       },
@@ -396,6 +593,198 @@
         "internalType": "enum Verdict",
         "name": "",
         "type": "uint8"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "purpose",
+            "type": "bytes32"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "schema",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum Operation",
+                "name": "operation",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "size",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "hashes",
+                "type": "uint8"
+              },
+              {
+                "internalType": "int64",
+                "name": "lower",
+                "type": "int64"
+              },
+              {
+                "internalType": "int64",
+                "name": "upper",
+                "type": "int64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "from",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "to",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "anchoredBy",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "cap",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct Query",
+            "name": "query",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "LotId",
+                "name": "lot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "region",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "assurance",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "verifier",
+                "type": "address"
+              }
+            ],
+            "internalType": "struct Filter",
+            "name": "filter",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint64",
+                "name": "cohort",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "epsilon",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint128",
+                "name": "price",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "reward",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "bond",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "challengeWindow",
+                "type": "uint64"
+              },
+              {
+                "internalType": "enum Weighting",
+                "name": "weighting",
+                "type": "uint8"
+              },
+              {
+                "internalType": "enum Settlement",
+                "name": "settlement",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Terms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request",
+        "type": "tuple"
+      },
+      {
+        "internalType": "DeviceId",
+        "name": "device",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "snapshot",
+        "type": "uint64"
+      }
+    ],
+    "name": "wasMember",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",

@@ -340,7 +340,27 @@
         "components": [
           {
             "internalType": "uint256",
+            "name": "leftPath",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "rightPath",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
             "name": "path",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "turn",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "meet",
             "type": "uint256"
           },
           {
@@ -349,9 +369,9 @@
             "type": "bytes32[]"
           }
         ],
-        "internalType": "struct Place[2]",
-        "name": "places",
-        "type": "tuple[2]"
+        "internalType": "struct Fork",
+        "name": "fork",
+        "type": "tuple"
       }
     ],
     "name": "challengeDouble",
@@ -784,87 +804,6 @@
           {
             "components": [
               {
-                "internalType": "uint256",
-                "name": "path",
-                "type": "uint256"
-              },
-              {
-                "internalType": "bytes32[]",
-                "name": "steps",
-                "type": "bytes32[]"
-              }
-            ],
-            "internalType": "struct Place",
-            "name": "place",
-            "type": "tuple"
-          },
-          {
-            "components": [
-              {
-                "components": [
-                  {
-                    "internalType": "address",
-                    "name": "firstOwner",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "DeviceId",
-                    "name": "firstDevice",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "address",
-                    "name": "lastOwner",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "DeviceId",
-                    "name": "lastDevice",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "leaves",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "members",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "count",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint128",
-                    "name": "weight",
-                    "type": "uint128"
-                  },
-                  {
-                    "internalType": "bytes32",
-                    "name": "aggregate",
-                    "type": "bytes32"
-                  }
-                ],
-                "internalType": "struct Summary",
-                "name": "summary",
-                "type": "tuple"
-              },
-              {
-                "internalType": "bytes32",
-                "name": "below",
-                "type": "bytes32"
-              }
-            ],
-            "internalType": "struct Node",
-            "name": "node",
-            "type": "tuple"
-          },
-          {
-            "components": [
-              {
                 "components": [
                   {
                     "internalType": "address",
@@ -989,6 +928,16 @@
             "internalType": "struct Node",
             "name": "right",
             "type": "tuple"
+          },
+          {
+            "internalType": "uint256",
+            "name": "path",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "steps",
+            "type": "bytes32[]"
           }
         ],
         "internalType": "struct Gap",
@@ -2125,87 +2074,6 @@
           {
             "components": [
               {
-                "internalType": "uint256",
-                "name": "path",
-                "type": "uint256"
-              },
-              {
-                "internalType": "bytes32[]",
-                "name": "steps",
-                "type": "bytes32[]"
-              }
-            ],
-            "internalType": "struct Place",
-            "name": "place",
-            "type": "tuple"
-          },
-          {
-            "components": [
-              {
-                "components": [
-                  {
-                    "internalType": "address",
-                    "name": "firstOwner",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "DeviceId",
-                    "name": "firstDevice",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "address",
-                    "name": "lastOwner",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "DeviceId",
-                    "name": "lastDevice",
-                    "type": "address"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "leaves",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "members",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint64",
-                    "name": "count",
-                    "type": "uint64"
-                  },
-                  {
-                    "internalType": "uint128",
-                    "name": "weight",
-                    "type": "uint128"
-                  },
-                  {
-                    "internalType": "bytes32",
-                    "name": "aggregate",
-                    "type": "bytes32"
-                  }
-                ],
-                "internalType": "struct Summary",
-                "name": "summary",
-                "type": "tuple"
-              },
-              {
-                "internalType": "bytes32",
-                "name": "below",
-                "type": "bytes32"
-              }
-            ],
-            "internalType": "struct Node",
-            "name": "node",
-            "type": "tuple"
-          },
-          {
-            "components": [
-              {
                 "components": [
                   {
                     "internalType": "address",
@@ -2330,6 +2198,16 @@
             "internalType": "struct Node",
             "name": "right",
             "type": "tuple"
+          },
+          {
+            "internalType": "uint256",
+            "name": "path",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "steps",
+            "type": "bytes32[]"
           }
         ],
         "internalType": "struct Gap",

@@ -13,6 +13,27 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "turn",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "meet",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "steps",
+        "type": "uint256"
+      }
+    ],
+    "name": "ResultTreeBadFork",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "path",
         "type": "uint256"
       },

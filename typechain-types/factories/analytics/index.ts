@@ -5,6 +5,7 @@
 export { Analytics__factory } from './Analytics__factory.js';
 export { ConsentRegistry__factory } from './ConsentRegistry__factory.js';
 export { Court__factory } from './Court__factory.js';
+export { CourtLens__factory } from './CourtLens__factory.js';
 export { DeviceRegions__factory } from './DeviceRegions__factory.js';
 export { Eligibility__factory } from './Eligibility__factory.js';
 export { Groth16Verifier__factory } from './Groth16Verifier__factory.js';

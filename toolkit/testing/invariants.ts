@@ -6,6 +6,7 @@ import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { carbonInvariants } from "./carbon-invariants.js";
 import { lieInvariants } from "./invariants-lies.js";
+import { halvesKept } from "./proposals.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
@@ -98,12 +99,13 @@ function escrowCovered(): Invariant {
   return {
     name: "Escrow covers what is owed",
     description:
-      "Analytics holds exactly rewards, fees and bonds of what is undecided; each sink of rewards what it owes.",
+      "Analytics holds exactly rewards, fees, bonds and halves of lost bonds of what is undecided; each sink of rewards what it owes.",
     async check(world) {
       let owed = 0n;
-      for (const { status, request } of world.requests.values()) {
+      for (const state of world.requests.values()) {
+        const { status, request } = state;
         const { reward, fee, bond } = request.terms;
-        if (status === "open" || status === "proposed") owed += reward + fee;
+        if (status === "open" || status === "proposed") owed += reward + fee + halvesKept(world, state);
         if (status === "proposed") owed += bond;
       }
       const held = await balanceOf(world, world.addresses.Analytics);

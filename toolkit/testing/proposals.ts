@@ -31,6 +31,8 @@ export interface ProposalState {
   readonly calls: SentCall[];
   isWatched: boolean;
   fell: boolean;
+  /** Whether it fell with its bond. */
+  lostBond: boolean;
 }
 
 /** Takes note of a proposal that was sent. */
@@ -39,7 +41,7 @@ export function noteProposal(
   proposal: Pick<ProposalState, "request" | "author" | "lie" | "tree" | "isShown">,
 ): void {
   const root = toHex(nodeDigest(proposal.tree.root));
-  world.proposals.push({ ...proposal, root, calls: [], isWatched: false, fell: false });
+  world.proposals.push({ ...proposal, root, calls: [], isWatched: false, fell: false, lostBond: false });
 }
 
 /** The proposals that can be challenged, with their requests. */
@@ -52,16 +54,25 @@ export function standing(world: World): { readonly proposal: ProposalState; read
 
 /** Sees which proposals have fallen: their requests are open again. */
 export async function noteFallen(world: World): Promise<ProposalState[]> {
+  const { analytics } = world.contracts;
   const fallen: ProposalState[] = [];
   for (const { proposal, state } of standing(world)) {
-    const { root } = await world.contracts.analytics.proposalOf(state.request);
+    const { root } = await analytics.proposalOf(state.request);
     if (root === proposal.root) continue;
+    const rejected = await analytics.queryFilter(analytics.filters.ResultRejected(state.id));
     proposal.fell = true;
+    proposal.lostBond = rejected.at(-1)?.args.slashed === true;
     const { proposer: _, withheld: __, ...asked } = state;
     world.requests.set(state.name, { ...asked, status: "open", tree: undefined, shares: new Map() });
     fallen.push(proposal);
   }
   return fallen;
+}
+
+/** What the contract keeps for a requester until its request ends: half of each bond that was lost over it. */
+export function halvesKept({ proposals }: World, { name, request: { terms } }: RequestState): bigint {
+  const lost = proposals.filter(({ request, lostBond }) => lostBond && request === name);
+  return BigInt(lost.length) * (terms.bond - terms.bond / 2n);
 }
 
 /** The leaf of a device that is active and has readings, and doesn't belong into a result; undefined if there is none. */

@@ -29,8 +29,10 @@ export function challengesOf(world: World): ReportChallenge[] {
 }
 
 /** What each actor has more or less by the calls about a proposal, its bond counted as the proposer's until it falls. */
-function changesOf(world: World, { request, author, calls, fell }: ProposalState): ReportChallenge["changes"] {
-  const { bond } = world.request(request).request.terms;
+function changesOf(world: World, proposal: ProposalState): ReportChallenge["changes"] {
+  const { author, calls, fell, lostBond } = proposal;
+  const { request, company } = world.request(proposal.request);
+  const { bond } = request.terms;
   const changes = new Map<string, bigint>([[author, fell ? -bond : 0n]]);
   const add = (account: string, amount: bigint) => {
     const name = world.nameOf.get(account) ?? account;
@@ -41,6 +43,8 @@ function changesOf(world: World, { request, author, calls, fell }: ProposalState
     add(from, -amount);
     add(to, amount);
   }
+  // The requester has its half when the request ends.
+  if (lostBond) changes.set(company, (changes.get(company) ?? 0n) + bond - bond / 2n);
   return [...changes].map(([actor, itc]) => ({ actor, itc: formatEther(itc) }));
 }
 

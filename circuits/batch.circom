@@ -17,25 +17,19 @@ template Range(width) {
 }
 
 // A batch of one device's readings: `count` of `n` places are used, the first ones; the others hold 0.
-//   batch       device (160 bits) ‖ sequence of the first reading (64) ‖ count (16)
-//   commitment  PoseidonChain(salt, device ‖ sequence, count, values)
+//   commitment  PoseidonChain(salt, head, count, values)
+//   head        device (160 bits) ‖ sequence of the first reading (64). Nothing is proved of it: a statement says device and sequence itself,
+//               and no other proof serves it.
 // Values are offset by 2^39 to be in [0, 2^40), which whoever uses this template proves; an element holds six, the first in its lowest bits.
 template Batch(n) {
-    signal input batch;
+    signal input count;
     signal input commitment;
     signal input salt;
+    signal input head;
     signal input values[n];
     signal output used[n];
 
-    signal count;
-    signal head;
-    count <-- batch & 65535;
-    head <-- batch >> 16;
-    head * 65536 + count === batch;
-    component headRange = Range(224);
-    headRange.in <== head;
-
-    // With that sum, count is at most n, and its 16 bits need no other proof.
+    // With that sum, count is at most n, and its bits need no other proof.
     var total = 0;
     for (var i = 0; i < n; i++) {
         used[i] <-- i < count;

@@ -2,4 +2,4 @@ pragma circom 2.2.0;
 
 include "histogram.circom";
 
-component main { public [batch, claim, counts, commitment] } = Histogram(64);
+component main { public [claim, counts, commitment] } = Histogram(64);

@@ -2,4 +2,4 @@ pragma circom 2.2.0;
 
 include "sum.circom";
 
-component main { public [batch, claim, commitment] } = Sum(64);
+component main { public [claim, commitment] } = Sum(64);

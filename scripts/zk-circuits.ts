@@ -23,8 +23,8 @@ export interface Compiled {
   readonly wasm: string;
 }
 
-/** Compiles a circuit unless that was done from the same sources. */
-export async function compileCircuit(circuit: Circuit): Promise<Compiled> {
+/** Compiles `circuits/<circuit>.circom` unless that was done from the same sources. */
+export async function compileCircuit(circuit: string): Promise<Compiled> {
   const compiled = {
     r1cs: join(BUILD, `${circuit}.r1cs`),
     wasm: join(BUILD, `${circuit}_js`, `${circuit}.wasm`),
@@ -45,6 +45,19 @@ export async function compileCircuit(circuit: Circuit): Promise<Compiled> {
 /** What proves by the development keys. */
 export async function developmentKey(circuit: Circuit): Promise<ProvingKey> {
   return { wasm: (await compileCircuit(circuit)).wasm, zkey: join(KEYS, `${circuit}.zkey`) };
+}
+
+/** Computes a circuit's signals; rejects where a constraint doesn't hold. */
+export interface Calculator {
+  calculateWitness(input: Record<string, bigint | bigint[]>, isChecked: boolean): Promise<bigint[]>;
+}
+
+/** The calculator that circom writes beside a circuit. Made once, it computes in a fraction of the time that snarkjs's takes, which is made anew. */
+export async function calculatorOf(circuit: string): Promise<Calculator> {
+  const { wasm } = await compileCircuit(circuit);
+  await writeFile(join(BUILD, "package.json"), '{ "type": "commonjs" }\n');
+  const build = require(join(dirname(wasm), "witness_calculator.js")) as (code: Buffer) => Promise<Calculator>;
+  return build(await readFile(wasm));
 }
 
 async function hashOfSources(): Promise<string> {

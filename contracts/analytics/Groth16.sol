@@ -7,7 +7,7 @@ pragma solidity 0.8.37;
 ///      with 1.
 library Groth16 {
     /// @dev Order of the groups: public inputs are below it.
-    uint256 private constant ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
+    uint256 internal constant ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 private constant PROOF_BYTES = 256;
     uint256 private constant KEY_BYTES = 512;
     /// @dev A precompile takes all the gas that it is given for a point that isn't one. Four pairs cost 181,000 (EIP-1108).

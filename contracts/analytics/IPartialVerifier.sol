@@ -45,14 +45,16 @@ interface IPartialVerifier {
     ) external view returns (bool);
 
     /// @notice Whether a proof shows how many of a batch's values are in which bin. Bins have one width, the least with which they cover
-    ///         [lower, upper]. False too as in `verifySum`, and for fewer than 2 bins or more than 16.
-    /// @param bins Values in each, from the lowest on.
+    ///         [lower, upper]. False too as in `verifySum`, for fewer than 2 bins or more than 64, and for words that no such bins have.
+    /// @param size How many bins.
+    /// @param counts Values in each, from the lowest on: 16 bins a word, 16 bits a bin, the first in the lowest bits.
     function verifyHistogram(
         ValuesBatch calldata batch,
         int64 lower,
         int64 upper,
         RequestId request,
-        uint256[] calldata bins,
+        uint256 size,
+        uint256[] calldata counts,
         bytes calldata proof
     ) external view returns (bool);
 

@@ -94,7 +94,7 @@ interface IQuestionDesk is ICourt {
     ) external;
 
     /// @notice As `layReadings`, by a zero-knowledge proof of what one batch of the device's own log comes to: its readings stay hidden. For count,
-    ///         sum, mean, and histograms of at most 16 bins.
+    ///         sum, mean and histogram.
     function layProof(
         IAnalytics analytics,
         Request calldata asked,

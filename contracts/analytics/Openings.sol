@@ -86,15 +86,20 @@ library Openings {
     ) private view returns (bool, bytes memory) {
         Operation operation = query.operation;
         if (operation == Operation.Histogram) {
-            bool right =
-                words.length == query.size &&
-                    verifier.verifyHistogram(values, query.lower, query.upper, id, words, proof);
-            return (right, abi.encodePacked(words));
+            if (!verifier.verifyHistogram(values, query.lower, query.upper, id, query.size, words, proof)) {
+                return (false, "");
+            }
+            return (true, abi.encodePacked(_unpacked(words, query.size)));
         }
         if (operation > Operation.Mean || words.length != 1) return (false, "");
         int256 sum = int256(words[0]);
         bool holds = verifier.verifySum(values, query.lower, query.upper, id, sum, proof);
         if (operation == Operation.Count) return (holds, abi.encode(values.count));
         return (holds, operation == Operation.Sum ? abi.encode(sum) : abi.encode(sum, uint256(values.count)));
+    }
+    /// @dev What is packed as `verifyHistogram` takes it, in a word each.
+    function _unpacked(uint256[] calldata words, uint256 size) private pure returns (uint256[] memory counts) {
+        counts = new uint256[](size);
+        for (uint256 k = 0; k < size; ++k) counts[k] = uint16(words[k / 16] >> (16 * (k % 16)));
     }
 }

@@ -127,7 +127,7 @@ struct OpenReading {
 /// @param root With `count`, `first`, `last` and `values`, the batch's header.
 /// @param logSiblings From the entry's leaf up to its peak in the log as it is now.
 /// @param firstSequence Sequence number of its first reading; the others follow without a gap.
-/// @param words What the values come to: their sum, or how many are in each bin.
+/// @param words What the values come to: their sum, or how many are in each bin, packed as `IPartialVerifier.verifyHistogram` takes them.
 struct ProvedBatch {
     uint64 index;
     uint64 entryTime;

@@ -1,26 +1,14 @@
 import { expect } from "chai";
-import { Wallet, ZeroHash } from "ethers";
+import { ZeroHash } from "ethers";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords } from "../../toolkit/analytics/result-tree.js";
-import { proveSum } from "../../toolkit/analytics/zk-prove.js";
-import { Batch } from "../../toolkit/anchoring/batches.js";
-import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
+import { proveHistogram, proveSum } from "../../toolkit/analytics/zk-prove.js";
+import type { ProvableQuery } from "../../toolkit/analytics/zk-statements.js";
+import type { CommittedValues } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
-import { secretOf } from "../../toolkit/testing/fixture.js";
-import {
-  asked,
-  idOf,
-  type Kept,
-  type Market,
-  openMarket,
-  ownerOf,
-  propose,
-  provedLeaf,
-  raise,
-  readingsOf,
-  treeOf,
-} from "./market.js";
+import { committedBatch } from "./committed.js";
+import { asked, idOf, openMarket, ownerOf, propose, provedLeaf, raise, readingsOf, treeOf } from "./market.js";
 import { openedOf, placed, type QuestionStage, question, withProposal } from "./questions.js";
 
 const NOTHING = { count: 0, start: 0, last: 0, aggregate: "0x", ranges: "0x" };
@@ -39,30 +27,20 @@ function lay(stage: QuestionStage, k: number, before: object, readings: readonly
     .layReadings(market.addresses.Analytics, request, placed(stage, k).words, before as never, readings as never);
 }
 
-/** A device's batch of eight readings in its own log, with the commitment to their values. */
-async function committedBatch(market: Market, k: number, kept: readonly Kept[]) {
-  const key = market.keys[k] ?? raise();
-  const firstSequence = kept[0]?.reading.sequence ?? 0n;
-  const committed = {
-    device: key.id,
-    firstSequence,
-    values: kept.map(({ value }) => value),
-    salt: valuesSaltOf(fromHex(secretOf(1, `values-${k}`)), firstSequence),
-  };
-  const readings = kept.map(({ reading }) => reading);
-  const batch = new Batch(readings, market.digests, commitValues(committed));
-  const account = new Wallet(secretOf(1, `market-${k}`), market.ethers.provider);
-  await market.operator.sendTransaction({ to: account.address, value: 10n ** 18n });
-  const { size } = await market.anchor.headOf(account.address);
-  await market.anchor.connect(account).append(account.address, size, batch.entry);
-  const entryTime = BigInt(await market.networkHelpers.time.latest());
-  return { committed, batch, index: size, entryTime };
+/** A histogram's words where there are bins, else the sum. */
+async function provedOf(of: CommittedValues, query: ProvableQuery, size: number) {
+  if (size > 0) {
+    const { counts, proof } = await proveHistogram(of, { ...query, size }, await developmentKey("histogram-64"));
+    return { words: counts, proof };
+  }
+  const { sum, proof } = await proveSum(of, query, await developmentKey("sum-64"));
+  return { words: [BigInt.asUintN(256, sum)], proof };
 }
 
 /** A proposal whose first device has eight readings in its own log, and a question about them. */
-async function withCommitted(operation: Operation = Operation.Mean) {
+async function withCommitted(operation: Operation = Operation.Mean, size = 0) {
   const market = await openMarket();
-  const request = await asked(market, { query: { operation } });
+  const request = await asked(market, { query: { operation, size } });
   const kept = market.keys
     .slice(0, 6)
     .map((key, k) => readingsOf(market, request, key, k === 0 ? [5n, -7n, 9n, 0n, 11n, -3n, 8n, 1n] : [1n]));
@@ -76,7 +54,7 @@ async function withCommitted(operation: Operation = Operation.Mean) {
   await desk.question(market.addresses.Analytics, request, words, tree.place(index));
   const { lower, upper } = request.query;
   const query = { request: fromHex(idOf(market, request)), lower, upper };
-  const { sum, proof } = await proveSum(own.committed, query, await developmentKey("sum-64"));
+  const { words: partial, proof } = await provedOf(own.committed, query, size);
   const { header } = own.batch;
   const proved = {
     index: own.index,
@@ -88,7 +66,7 @@ async function withCommitted(operation: Operation = Operation.Mean) {
     values: toHex(header.values),
     logSiblings: [] as string[],
     firstSequence: own.committed.firstSequence,
-    words: [BigInt.asUintN(256, sum)],
+    words: partial,
     proof: toHex(proof),
   };
   const answer = (changes = {}, of = words) =>
@@ -147,6 +125,25 @@ describe("Answers in several transactions", function () {
         await expect(answer()).to.emit(market.desk, "QuestionSettled");
         expect((await market.desk.queryFilter(market.desk.filters.PartialLaid())).length).to.equal(0);
       }
+    });
+
+    it("answers with a histogram of more bins than a word holds, and with no other", async () => {
+      const { market, proved, answer } = await withCommitted(Operation.Histogram, 33);
+      expect(proved.words.length).to.equal(3);
+      const [first = 0n, second = 0n, third = 0n] = proved.words;
+      const wrong = [
+        [first, second],
+        [first, second, third, 0n],
+        [second, first, third],
+        [first + 1n, second - 1n, third],
+      ];
+      for (const words of wrong) {
+        await expect(answer({ words: words.map((word) => BigInt.asUintN(256, word)) })).to.be.revertedWithCustomError(
+          market.desk,
+          "CourtWrongEvidence",
+        );
+      }
+      await expect(answer()).to.emit(market.desk, "QuestionSettled");
     });
 
     it("refuses proofs of other sums, batches, devices and requests, and batches beyond the window", async () => {

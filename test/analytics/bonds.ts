@@ -1,5 +1,6 @@
+import { rejects } from "node:assert/strict";
 import { expect } from "chai";
-import { AbiCoder, keccak256, toBeHex } from "ethers";
+import { AbiCoder, concat, dataLength, dataSlice, keccak256, toBeHex } from "ethers";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { ANSWER, HOUR, idOf, passWindow, pastAnchoring, propose } from "./market.js";
 import { demand, gains, passAnswer, type QuestionStage, settle, subjectOf, withReadings } from "./questions.js";
@@ -66,5 +67,47 @@ describe("Bonds of proposers", () => {
     const { reward, fee } = request.terms;
     await gains({ market }, market.analytics.cancel(request), [0n, 0n, reward + fee]);
     expect(await itc.balanceOf(addresses.Analytics)).to.equal(0n);
+  });
+});
+
+describe("Words with bits beyond their types", () => {
+  /** The calldata with one bit set above the type of each word that is narrower than a word; `from` counts words. */
+  function spoilt(data: string, from: number, widths: readonly number[]): string[] {
+    return widths.flatMap((bits, k) => {
+      if (bits === 256) return [];
+      const at = 4 + 32 * (from + k);
+      const word = BigInt(dataSlice(data, at, at + 32)) ^ (1n << BigInt(bits));
+      return [concat([dataSlice(data, 0, at), toBeHex(word, 32), dataSlice(data, at + 32)])];
+    });
+  }
+
+  it("open no request", async () => {
+    const { market, request } = await withReadings();
+    const { analytics, company } = market;
+    const asked = { ...request, salt: keccak256("0x01") };
+    const data = analytics.interface.encodeFunctionData("request", [asked]);
+    const widths = [
+      ...[160, 256, 256],
+      ...[256, 3, 8, 8, 64, 64, 64, 64, 64, 32],
+      ...[256, 64, 8, 160],
+      ...[64, 64, 128, 128, 128, 128, 64, 64, 1, 2],
+    ];
+    expect(dataLength(data)).to.equal(4 + 32 * widths.length);
+    for (const words of spoilt(data, 0, widths)) {
+      await rejects(company.call({ to: analytics, data: words }), /revert/);
+    }
+    await company.call({ to: analytics, data });
+  });
+
+  it("propose no result", async () => {
+    const { market, request, tree } = await withReadings();
+    const { analytics, proposer } = market;
+    await pastAnchoring(market, request);
+    const args = [request, tree.root, toHex(tree.aggregate), `0x${"00".repeat(32)}`] as const;
+    const data = analytics.interface.encodeFunctionData("propose", [...args]);
+    for (const words of spoilt(data, 27, [160, 160, 160, 160, 64, 64, 64, 128, 256, 256])) {
+      await rejects(proposer.call({ to: analytics, data: words }), /revert/);
+    }
+    await proposer.call({ to: analytics, data });
   });
 });

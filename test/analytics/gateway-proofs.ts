@@ -148,10 +148,13 @@ describe("Proofs from a gateway's batches", function () {
     const { market, request, id, batches, prove } = stage;
     const query = { ...request.query, operation: Operation.Histogram, size: 4, lower: -20n, upper: 19n };
     const { words, proof, values, firstSequence, count } = await prove(batches[1] ?? raise(), query);
-    expect(words.reduce((total, bin) => total + bin, 0n)).to.equal(count);
+    const [word = raise(), ...others] = words;
+    expect(others).to.deep.equal([]);
+    const bins = [0n, 16n, 32n, 48n].map((shift) => (word >> shift) & 65535n);
+    expect(bins.reduce((total, bin) => total + bin, 0n)).to.equal(count);
     const verifier = Groth16Verifier__factory.connect(await market.desk.verifier(), market.operator);
     const about = { values, device: market.keys[0]?.id ?? raise(), firstSequence, count };
-    expect(await verifier.verifyHistogram(about, query.lower, query.upper, id, words, proof)).to.equal(true);
+    expect(await verifier.verifyHistogram(about, query.lower, query.upper, id, 4, words, proof)).to.equal(true);
   });
 
   it("are refused with another commitment, place or root than the log holds", async () => {

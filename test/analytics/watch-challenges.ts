@@ -2,7 +2,6 @@ import { expect } from "chai";
 import { id } from "ethers";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
 import type { ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
-import { fromHex } from "../../toolkit/internal/bytes.js";
 import { falseResult } from "../../toolkit/testing/lies.js";
 import { Shelf } from "../../toolkit/testing/shelf.js";
 import {
@@ -145,16 +144,9 @@ describe("A watchtower against a false result", () => {
     const { market, batch, request, leaves } = stage;
     const reading = opened(market, batch, 6);
     const left = leaves.filter(({ device }) => device !== reading.fields.device);
-    const readingOf = (_: string, device: string) =>
-      device === reading.fields.device
-        ? {
-            reading: reading.fields,
-            readingPlace: reading.place,
-            signer: fromHex(reading.signer),
-            signature: fromHex(reading.signature),
-          }
-        : undefined;
-    await takenDown(stage, treeOf(request, left), "challengeOmission", { readingOf });
+    const readingOf = async (device: string) => (device === reading.fields.device ? reading : undefined);
+    const readings = async () => ({ readingOf });
+    await takenDown(stage, treeOf(request, left), "challengeOmission", { readings });
   });
 
   it("challenges readings that were contributed on chain, and passed over", async () => {
@@ -179,9 +171,8 @@ describe("A watchtower against a false result", () => {
     const tree = treeOf(request, [wrong, ...rest]);
     await proposeData(stage, tree, tree);
     const own = { device: first.device, count: 3n, partial: first.partial, ranges: first.evidence[0] };
-    const tower = towerOf(stage, {
-      partialOf: (_, device) => (device === first.device.toLowerCase() ? own : undefined),
-    });
+    const partialOf = (device: string) => (device === first.device.toLowerCase() ? own : undefined);
+    const tower = towerOf(stage, { readings: async () => ({ partialOf }) });
     const { bond } = request.terms;
     const gained = await changesOf(market, [market.watcher.address], async () => {
       expect(brief(await tower.round())).to.include(`sent question ${wrong.device.toLowerCase()}`);

@@ -4,18 +4,19 @@ import { Settlement } from "../../toolkit/analytics/requests.js";
 import type { ResultTree } from "../../toolkit/analytics/result-tree.js";
 import { nodeDigest } from "../../toolkit/analytics/result-tree.js";
 import { writeRollData } from "../../toolkit/analytics/roll-data.js";
-import { ownerWeights } from "../../toolkit/analytics/roll-faults.js";
+import { ownedIn, ownerWeights } from "../../toolkit/analytics/roll-faults.js";
 import { planRoll } from "../../toolkit/analytics/rolls.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { type Earnings, PayoutTree } from "../../toolkit/payouts/payout-tree.js";
-import { asked, ITC, idOf, passWindow, raise } from "./market.js";
+import { asked, ITC, idOf, passWindow, raise, treeOf } from "./market.js";
 import { brief, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
 
 const ROLLED = { terms: { settlement: Settlement.Rolled } };
 
-/** A final result whose reward lies at the roller, with uneven weights by owner. */
-async function finished() {
-  const stage = await withLeaves(ROLLED);
+/** A final result whose reward lies at the roller; without its first leaf, if so wanted, so that owners' leaves lie under several nodes. */
+async function finished(isUneven = false) {
+  const whole = await withLeaves(ROLLED);
+  const stage = isUneven ? { ...whole, tree: treeOf(whole.request, whole.tree.leaves.slice(1)) } : whole;
   const { market } = stage;
   for (const who of [market.proposer, market.watcher]) {
     await market.itc.connect(who).approve(market.addresses.PayoutRoller, 2n ** 256n - 1n);
@@ -119,6 +120,29 @@ describe("A watchtower over rolls", () => {
       expect(await standsRoll(stage)).to.equal(false);
       const { bond } = await market.roller.rules();
       expect((await market.itc.balanceOf(market.watcher.address)) - before).to.equal(bond / 2n);
+    }
+  });
+
+  it("shows weights first where a challenge doesn't fit into one transaction, and goes on from what it has shown", async () => {
+    for (const isBegun of [false, true]) {
+      const stage = await finished(true);
+      const { market } = stage;
+      const tree = await truth(stage);
+      await roll(stage, without(tree, 2));
+      const account = tree.leaves[2]?.account ?? raise();
+      const owned = ownedIn(stage.tree, account);
+      expect(owned.nodes.length).to.equal(2);
+      if (isBegun) {
+        const { args } = (await market.roller.queryFilter(market.roller.filters.RootProposed())).at(-1) ?? raise();
+        const results = args.results.map(({ id, root, weight, reward }) => ({ id, root, weight, reward }));
+        const first = { nodes: owned.nodes.slice(0, 1), places: owned.places.slice(0, 1) };
+        const roller = market.roller.connect(market.watcher);
+        await roller.showWeight(market.addresses.Analytics, account, results, 0, first);
+      }
+      const said = brief(await towerOf(stage, { mostCalldata: 1 }).round());
+      const steps = isBegun ? ["sent showWeight"] : ["sent showWeight", "sent showWeight"];
+      expect(said.filter((line) => line.startsWith("sent"))).to.deep.equal([...steps, "sent challengeUnderpaid"]);
+      expect(await standsRoll(stage)).to.equal(false);
     }
   });
 

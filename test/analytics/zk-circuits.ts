@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { poseidon16 } from "poseidon-lite/poseidon16";
 import * as snarkjs from "snarkjs";
-import { CIRCUITS, compileCircuit, developmentKey } from "../../scripts/zk-circuits.js";
+import { type Calculator, CIRCUITS, calculatorOf, compileCircuit, developmentKey } from "../../scripts/zk-circuits.js";
 import type { Circuit } from "../../toolkit/analytics/zk-prove.js";
 import { histogramStatement, type Statement, sumStatement } from "../../toolkit/analytics/zk-statements.js";
-import { type CommittedValues, shifted, VALUE_OFFSET } from "../../toolkit/anchoring/zk-values.js";
-import { committed, ORDER, request } from "./zk-rig.js";
+import { type CommittedValues, secretsOf, VALUE_OFFSET } from "../../toolkit/anchoring/zk-values.js";
+import { committed, ORDER, request, stopWorkers } from "./zk-rig.js";
 
 /** A circuit's constraints: a product of two sums is a third; a sum is of factors by signal. */
 type Constraint = readonly [Map<number, bigint>, Map<number, bigint>, Map<number, bigint>];
@@ -15,22 +15,41 @@ const mod = (value: bigint): bigint => ((value % ORDER) + ORDER) % ORDER;
 
 type Input = Record<string, bigint | bigint[]>;
 
+const maskOf = (from: bigint, width: bigint): bigint => (2n ** width - 1n) << from;
+/** Where claims have what; the last one ties a proof to a request, and a circuit takes any. */
+const FIELDS = {
+  sum: {
+    sum: maskOf(205n, 48n),
+    lower: maskOf(165n, 40n),
+    upper: maskOf(125n, 40n),
+    count: maskOf(116n, 9n),
+    tie: maskOf(0n, 116n),
+  },
+  histogram: {
+    count: maskOf(244n, 9n),
+    lower: maskOf(204n, 40n),
+    upper: maskOf(164n, 40n),
+    width: maskOf(124n, 40n),
+    tie: maskOf(0n, 124n),
+  },
+} as const;
+
 function inputOf(of: CommittedValues, statement: Statement, places: number): Input {
-  const salt = BigInt(`0x${Buffer.from(of.salt).toString("hex")}`);
-  return { ...statement, salt, values: shifted(of.values, places) };
+  return { ...statement, ...secretsOf(of, places) };
 }
+
+const calculators = new Map<Circuit, Promise<Calculator>>();
 
 /** The circuit's signals; undefined where it refuses. */
 async function signalsOf(circuit: Circuit, input: Input): Promise<bigint[] | undefined> {
-  const { wasm } = await compileCircuit(circuit);
-  const witness = { type: "mem" as const };
+  const calculator = calculators.get(circuit) ?? calculatorOf(circuit);
+  calculators.set(circuit, calculator);
   try {
-    await snarkjs.wtns.calculate(input, wasm, witness as never);
+    return await (await calculator).calculateWitness(input, true);
   } catch (error) {
     expect(String(error)).to.match(/Assert Failed/);
     return undefined;
   }
-  return (await snarkjs.wtns.exportJson(witness as never)) as unknown as bigint[];
 }
 
 async function constraintsOf(circuit: Circuit): Promise<Constraint[]> {
@@ -41,13 +60,6 @@ async function constraintsOf(circuit: Circuit): Promise<Constraint[]> {
   const sumOf = (terms: Record<string, bigint | string>): Map<number, bigint> =>
     new Map(Object.entries(terms).map(([signal, factor]) => [Number(signal), BigInt(factor)]));
   return read.constraints.map(([a, b, c]) => [sumOf(a), sumOf(b), sumOf(c)]);
-}
-
-async function stopWorkers(): Promise<void> {
-  const { curves } = snarkjs as unknown as {
-    readonly curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> };
-  };
-  await (await curves.getCurveFromName("bn128")).terminate();
 }
 
 function holds([a, b, c]: Constraint, signals: readonly bigint[]): boolean {
@@ -61,7 +73,6 @@ function holds([a, b, c]: Constraint, signals: readonly bigint[]): boolean {
 
 describe("circuits of partials", function () {
   this.timeout(300_000);
-  // snarkjs's workers would keep the process alive.
   after(() => stopWorkers());
   const mine = committed(50);
   const small = (changed: Partial<CommittedValues> = {}): CommittedValues => ({ ...mine, ...changed });
@@ -87,28 +98,29 @@ describe("circuits of partials", function () {
       for (const place of [0, 25, 49]) {
         const off = small({ values: mine.values.with(place, value) });
         // What is said of it would be right.
-        const wide = sumStatement(off, { request, lower: -VALUE_OFFSET, upper: VALUE_OFFSET - 1n }).statement;
-        const sum = (wide.claim ?? 0n) >> 200n;
-        const narrow = sumInput().claim as bigint;
-        const claim = (sum << 200n) | (narrow & (2n ** 200n - 1n));
-        expect(await signalsOf("sum-64", inputOf(off, { ...wide, claim }, 64)), `${value}`).to.equal(undefined);
-        const { batch = 0n, commitment = 0n } = wide;
-        const statement: Statement = { ...(histogramInput() as Statement), batch, commitment };
-        for (const counts of [statement.counts ?? 0n, (statement.counts ?? 0n) + 1n]) {
-          const said = inputOf(off, { batch, commitment, claim: statement.claim ?? 0n, counts }, 64);
-          expect(await signalsOf("histogram-64", said), `${value}`).to.equal(undefined);
+        const wide = { request, lower: -VALUE_OFFSET, upper: VALUE_OFFSET - 1n };
+        const { claim = 0n, commitment = 0n } = sumStatement(off, wide).statement;
+        const sum = { claim: (claim & FIELDS.sum.sum) | ((sumInput().claim as bigint) & ~FIELDS.sum.sum), commitment };
+        expect(await signalsOf("sum-64", inputOf(off, sum, 64)), `${value}`).to.equal(undefined);
+        const said = histogramInput() as Record<"claim" | "counts", bigint>;
+        for (const counts of [said.counts, said.counts - 1n]) {
+          const input = inputOf(off, { claim: said.claim, counts, commitment }, 64);
+          expect(await signalsOf("histogram-64", input), `${value}`).to.equal(undefined);
         }
       }
     }
   });
 
-  it("refuse another sum, a count that isn't the batch's, and one beyond their places", async () => {
-    const input = sumInput();
-    const { batch, claim } = input as { batch: bigint; claim: bigint };
-    expect(await signalsOf("sum-64", { ...input, claim: claim + 2n ** 200n })).to.equal(undefined);
-    for (const count of [0n, 49n, 51n, 65n, 65535n]) {
-      const other = { ...input, batch: ((batch >> 16n) << 16n) | count };
-      expect(await signalsOf("sum-64", other), `${count}`).to.equal(undefined);
+  it("refuse a count that isn't the batch's, and one beyond their places", async () => {
+    for (const [circuit, input, at] of [
+      ["sum-64", sumInput(), 116n],
+      ["histogram-64", histogramInput(), 244n],
+    ] as const) {
+      const claim = input.claim as bigint;
+      for (const count of [0n, 49n, 51n, 65n, 511n]) {
+        const other = { ...input, claim: claim + ((count - 50n) << at) };
+        expect(await signalsOf(circuit, other), `${circuit} ${count}`).to.equal(undefined);
+      }
     }
     // A batch of 65, whose commitment is right, in the circuit for 64.
     const many = committed(65);
@@ -116,26 +128,90 @@ describe("circuits of partials", function () {
     expect(await signalsOf("sum-64", whole)).to.equal(undefined);
   });
 
-  it("refuse a head of more than 224 bits, and values in places that aren't used", async () => {
-    const input = sumInput();
-    const wide = { ...input, batch: (input.batch as bigint) + 2n ** 240n };
-    expect(await signalsOf("sum-64", wide)).to.equal(undefined);
-    const values = (input.values as bigint[]).with(50, VALUE_OFFSET);
-    expect(await signalsOf("sum-64", { ...input, values })).to.equal(undefined);
+  it("refuse values in places that aren't used, and another device or sequence than those committed to", async () => {
+    for (const [circuit, input] of [
+      ["sum-64", sumInput()],
+      ["histogram-64", histogramInput()],
+    ] as const) {
+      const values = (input.values as bigint[]).with(50, VALUE_OFFSET);
+      expect(await signalsOf(circuit, { ...input, values }), circuit).to.equal(undefined);
+      expect(await signalsOf(circuit, { ...input, head: (input.head as bigint) + 1n }), circuit).to.equal(undefined);
+    }
+  });
+
+  it("refuse each packed field changed, by one, by its largest step, and where it runs over into the next", async () => {
+    // Bounds that no value leaves room in.
+    const upper = [...mine.values].sort((a, b) => Number(a - b)).at(-1) ?? 0n;
+    const tight = { ...QUERY, upper, size: 7 };
+    for (const [circuit, input, fields] of [
+      ["sum-64", sumInput(mine, tight), FIELDS.sum],
+      ["histogram-64", inputOf(mine, histogramStatement(mine, tight).statement, 64), FIELDS.histogram],
+    ] as const) {
+      const claim = input.claim as bigint;
+      expect(await signalsOf(circuit, input)).not.to.equal(undefined);
+      for (const [place, [field, mask]] of Object.entries(fields).entries()) {
+        if (field === "tie") continue;
+        const least = mask & -mask;
+        // Wider bounds are another claim that is right; a field that runs over makes the one above it larger.
+        const above = Object.keys(fields)[place - 1];
+        const down = field === "lower" ? [] : [claim - least, claim & ~mask];
+        const up = field === "upper" ? [] : [claim + least, claim | mask];
+        const over = [
+          ...(above === "upper" ? [] : [claim + mask + least]),
+          ...(above === "lower" ? [] : [claim - mask - least]),
+        ];
+        for (const [k, other] of [claim ^ mask, ...down, ...up, ...over].entries())
+          expect(await signalsOf(circuit, { ...input, claim: mod(other) }), `${field} ${k}`).to.equal(undefined);
+      }
+      // Beyond 253 bits, and less than nothing.
+      for (const other of [claim + 2n ** 253n, claim - 2n ** 253n])
+        expect(await signalsOf(circuit, { ...input, claim: mod(other) })).to.equal(undefined);
+    }
   });
 
   it("refuse other bins, and a width of 0", async () => {
     const input = histogramInput();
     const { counts, claim } = input as { counts: bigint; claim: bigint };
-    expect(await signalsOf("histogram-64", input)).not.to.equal(undefined);
-    for (const wrong of [counts + 1n, counts - 1n, counts + 511n, counts + 512n - 1n, 0n])
+    for (const wrong of [counts + 1n, counts - 1n, counts + 65535n, counts + 2n ** 16n - 1n, 0n, ORDER - 1n])
       expect(await signalsOf("histogram-64", { ...input, counts: wrong })).to.equal(undefined);
-    const mask = (2n ** 40n - 1n) << 120n;
-    const width = (claim & mask) >> 120n;
+    const mask = FIELDS.histogram.width;
+    const width = (claim & mask) >> 124n;
     for (const other of [0n, 1n, width - 1n]) {
-      const said = (claim & ~mask) | (other << 120n);
+      const said = (claim & ~mask) | (other << 124n);
       expect(await signalsOf("histogram-64", { ...input, claim: said }), `${other}`).to.equal(undefined);
     }
+  });
+
+  it("count in any of 64 bins, at the place that the challenge gives it", async () => {
+    for (const size of [2, 16, 17, 33, 64]) {
+      const bounds = { request, lower: 0n, upper: BigInt(size) - 1n };
+      const values = Array.from({ length: 64 }, (_, k) => BigInt(k % size));
+      const of = small({ values });
+      const { bins, counts, statement } = histogramStatement(of, { ...bounds, size });
+      expect(bins.every((count) => count > 0n)).to.equal(true);
+      expect(await signalsOf("histogram-64", inputOf(of, statement, 64)), `${size}`).not.to.equal(undefined);
+      // As many, a bin further on: within a word, and in the next word.
+      const challenge = (statement.claim ?? 0n) & FIELDS.histogram.tie;
+      const moved = counts.map(
+        (word, k) => (k === 0 ? word - 1n : word) + (k === 1 || counts.length === 1 ? 2n ** 16n : 0n),
+      );
+      const combined = moved.reduceRight((total, word) => mod(total * challenge + word), 0n);
+      const input = inputOf(of, { ...statement, counts: combined }, 64);
+      expect(await signalsOf("histogram-64", input), `${size}`).to.equal(undefined);
+    }
+  });
+
+  it("prove other counts for no challenge but one that was known before they were said", async () => {
+    const of = small({ values: Array.from({ length: 20 }, (_, k) => BigInt(k)) });
+    const { statement, counts } = histogramStatement(of, { request, lower: 0n, upper: 19n, size: 20 });
+    // Right for a challenge of 1, which no hash is: one from the first word stands in the second.
+    const claim = ((statement.claim ?? 0n) & ~FIELDS.histogram.tie) | 1n;
+    const [first = 0n, second = 0n] = counts;
+    const lie = { ...statement, claim, counts: first - 1n + (second + 1n) };
+    expect(await signalsOf("histogram-64", inputOf(of, lie, 64))).not.to.equal(undefined);
+    const challenge = (statement.claim ?? 0n) & FIELDS.histogram.tie;
+    const same = { ...statement, counts: mod(first - 1n + (second + 1n) * challenge) };
+    expect(await signalsOf("histogram-64", inputOf(of, same, 64))).to.equal(undefined);
   });
 
   for (const circuit of ["sum-64", "histogram-64"] as const) {

@@ -1,4 +1,5 @@
 import { network } from "hardhat";
+import * as snarkjs from "snarkjs";
 import type { CommittedValues } from "../../toolkit/anchoring/zk-values.js";
 import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { Groth16Verifier__factory } from "../../toolkit/contracts.js";
@@ -42,4 +43,12 @@ export async function verifierOn(chainId = 31337) {
   const [operator] = await ethers.getSigners();
   if (!operator) throw new Error("The chain has no signer.");
   return { ethers, operator, factory: new Groth16Verifier__factory(operator) };
+}
+
+/** snarkjs's workers would keep the process alive. */
+export async function stopWorkers(): Promise<void> {
+  const { curves } = snarkjs as unknown as {
+    readonly curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> };
+  };
+  await (await curves.getCurveFromName("bn128")).terminate();
 }

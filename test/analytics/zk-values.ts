@@ -73,7 +73,7 @@ describe("commitments to values", () => {
       [5n, 6n],
       [-EDGE, EDGE - 1n],
     ] as const) {
-      for (let size = 2; size <= 16; size++) {
+      for (const size of [2, 3, 5, 7, 8, 13, 15, 16, 17, 32, 33, 48, 63, 64]) {
         const span = upper - lower + 1n;
         const width = span % BigInt(size) === 0n ? span / BigInt(size) : span / BigInt(size) + 1n;
         const near = Array.from({ length: size + 1 }, (_, k) => lower + width * BigInt(k)).flatMap((each) => [
@@ -101,7 +101,7 @@ describe("commitments to values", () => {
       { ...inside, upper: EDGE },
     ])
       expect(codeOf(() => sumStatement(mine, wrong))).to.equal("ITC_ZK_BOUNDS");
-    for (const size of [1, 17, 2.5])
+    for (const size of [1, 65, 2.5])
       expect(codeOf(() => histogramStatement(mine, { ...inside, size }))).to.equal("ITC_ZK_BOUNDS");
   });
 

@@ -18,6 +18,8 @@ describe("proofs of partials", function () {
   const right = { batch: { ...batchOf(readings), values: bytes32(batchOf(readings).values) }, ...BOUNDS, request };
   let sum: Awaited<ReturnType<typeof proveSum>>;
   let histogram: Awaited<ReturnType<typeof proveHistogram>>;
+  /** The same of 64 bins, in four words. */
+  let many: Awaited<ReturnType<typeof proveHistogram>>;
 
   before(async () => {
     const chain = await verifierOn();
@@ -25,10 +27,17 @@ describe("proofs of partials", function () {
     const { factory } = chain;
     verifier = await (await factory.deploy()).waitForDeployment();
     sum = await proveSum(readings, { request, ...BOUNDS }, await developmentKey("sum-64"));
-    histogram = await proveHistogram(readings, { request, ...BOUNDS, size: 7 }, await developmentKey("histogram-64"));
+    const key = await developmentKey("histogram-64");
+    histogram = await proveHistogram(readings, { request, ...BOUNDS, size: 7 }, key);
+    many = await proveHistogram(readings, { request, ...BOUNDS, size: 64 }, key);
   });
 
-  type Said = typeof right & { readonly sum: bigint; readonly bins: readonly bigint[]; readonly proof: Uint8Array };
+  type Said = typeof right & {
+    readonly sum: bigint;
+    readonly size: number;
+    readonly counts: readonly bigint[];
+    readonly proof: Uint8Array;
+  };
 
   function saysSum(changed: Partial<Said> = {}): Promise<boolean> {
     const said = { ...right, ...sum, ...changed };
@@ -36,8 +45,8 @@ describe("proofs of partials", function () {
   }
 
   function saysHistogram(changed: Partial<Said> = {}): Promise<boolean> {
-    const said = { ...right, ...histogram, ...changed };
-    return verifier.verifyHistogram(said.batch, said.lower, said.upper, said.request, [...said.bins], said.proof);
+    const { batch, lower, upper, request: of, size, counts, proof } = { ...right, ...histogram, size: 7, ...changed };
+    return verifier.verifyHistogram(batch, lower, upper, of, size, [...counts], proof);
   }
 
   /** What a proof doesn't show. */
@@ -94,22 +103,42 @@ describe("proofs of partials", function () {
   });
 
   it("show no other histogram", async () => {
-    const [first = 0n, second = 0n, ...others] = histogram.bins;
+    const [word = 0n] = histogram.counts;
     for (const wrong of [
-      [...others, second, first],
-      [first + 1n, second, ...others],
-      [first + 1n, second - 1n, ...others],
-      // The carry from one bin into the next.
-      [first + 512n, second - 1n, ...others],
-      [first, second, ...others, 0n],
-      [first, second, ...others].slice(0, 6),
-      [],
-      [50n],
-      Array<bigint>(17).fill(0n),
-      Array<bigint>(7).fill(2n ** 256n - 1n),
+      // One more; one moved to the next bin; a bin that runs over into the next; the first and the last bin swapped.
+      word + 1n,
+      word + 2n ** 16n - 1n,
+      word + 65536n * 512n,
+      word - 65536n + 65536n * 65536n,
+      (word & ~(65535n | (65535n << 96n))) | ((word & 65535n) << 96n) | ((word >> 96n) & 65535n),
+      // A bin beyond the seventh, and what no count has.
+      word + 2n ** 112n,
+      word + 2n ** 255n,
+      word + ORDER,
+      0n,
+      2n ** 256n - 1n,
     ]) {
-      expect(await saysHistogram({ bins: wrong }), wrong.join()).to.equal(false);
+      expect(await saysHistogram({ counts: [BigInt.asUintN(256, wrong)] }), String(wrong)).to.equal(false);
     }
+    for (const counts of [[], [word, 0n], [word - 1n, 1n], [0n, word]])
+      expect(await saysHistogram({ counts }), counts.join()).to.equal(false);
+    for (const size of [0, 1, 6, 8, 17, 64, 65])
+      for (const counts of [[word], [word, 0n], [word, 0n, 0n, 0n], [word, 0n, 0n, 0n, 0n]])
+        expect(await saysHistogram({ size, counts }), `${size}`).to.equal(false);
+  });
+
+  it("show no other histogram of several words, whichever word is changed", async () => {
+    const size = 64;
+    expect(many.counts.length).to.equal(4);
+    expect(await saysHistogram({ ...many, size })).to.equal(true);
+    const moves = many.counts.flatMap((_word, from) => many.counts.map((_other, to) => [from, to] as const));
+    for (const [from, to] of moves.filter(([one, other]) => one !== other)) {
+      const counts = many.counts.with(from, (many.counts[from] ?? 0n) - 1n).with(to, (many.counts[to] ?? 0n) + 1n);
+      expect(await saysHistogram({ ...many, counts, size }), `${from} ${to}`).to.equal(false);
+    }
+    const [first = 0n, ...others] = many.counts;
+    for (const counts of [[...others, first], [first, ...others].toReversed(), [first + ORDER, ...others], [first]])
+      expect(await saysHistogram({ ...many, counts, size })).to.equal(false);
   });
 
   it("serve no other device, sequence, count, commitment, request or bounds", async () => {
@@ -131,12 +160,11 @@ describe("proofs of partials", function () {
     expect(await saysHistogram({ proof: sum.proof })).to.equal(false);
   });
 
-  it("cost at most 240,000 gas as a transaction by themselves: a sum, and a histogram of two bins", async () => {
+  it("cost at most 240,000 gas as a transaction by themselves: a sum, and a histogram of 64 bins", async () => {
     const { batch, lower, upper } = right;
-    const two = await proveHistogram(readings, { request, ...BOUNDS, size: 2 }, await developmentKey("histogram-64"));
     for (const call of [
       verifier.verifySum.populateTransaction(batch, lower, upper, request, sum.sum, sum.proof),
-      verifier.verifyHistogram.populateTransaction(batch, lower, upper, request, two.bins, two.proof),
+      verifier.verifyHistogram.populateTransaction(batch, lower, upper, request, 64, many.counts, many.proof),
     ]) {
       const sent = await operator.sendTransaction({ ...(await call), gasLimit: 400_000 });
       expect((await sent.wait())?.gasUsed).to.be.lessThan(MAX_GAS);
@@ -144,14 +172,14 @@ describe("proofs of partials", function () {
   });
 
   it("of batches of up to 256 readings hold too", async () => {
-    for (const { circuit, count, partial, proof } of proofs) {
+    for (const { circuit, count, size, partial, proof } of proofs) {
       const many = committed(count);
       const batch = { ...batchOf(many), values: bytes32(batchOf(many).values) };
       const [lower, upper] = [-300n, 700n];
       const holds = (said: bigint[]): Promise<boolean> =>
         circuit.startsWith("sum")
           ? verifier.verifySum(batch, lower, upper, request, said[0] ?? 0n, proof)
-          : verifier.verifyHistogram(batch, lower, upper, request, said, proof);
+          : verifier.verifyHistogram(batch, lower, upper, request, size, said, proof);
       const said = partial.map(BigInt);
       expect(await holds(said), circuit).to.equal(true);
       expect(await holds(said.with(0, (said[0] ?? 0n) + 1n)), circuit).to.equal(false);
@@ -168,9 +196,8 @@ describe("proofs of partials", function () {
     expect(await verifier.verifySum(batch, query.lower, query.upper, request, -1n, proved.proof)).to.equal(true);
     const bins = await proveHistogram(edge, { ...query, size: 16 }, await developmentKey("histogram-64"));
     expect(bins.bins).to.deep.equal([1n, ...Array<bigint>(7).fill(0n), 1n, ...Array<bigint>(6).fill(0n), 1n]);
-    expect(await verifier.verifyHistogram(batch, query.lower, query.upper, request, bins.bins, bins.proof)).to.equal(
-      true,
-    );
+    const { lower, upper } = query;
+    expect(await verifier.verifyHistogram(batch, lower, upper, request, 16, bins.counts, bins.proof)).to.equal(true);
   });
 
   it("come by keys of which it is said that they are for development, and which no other chain takes", async () => {
@@ -190,7 +217,7 @@ describe("proofs of partials", function () {
     const statement = await import("../../toolkit/analytics/zk-statements.js").then(
       ({ sumStatement }) => sumStatement(readings, { request, ...BOUNDS }).statement,
     );
-    const inputs = [statement.batch ?? 0n, statement.claim ?? 0n, statement.commitment ?? 0n];
+    const inputs = [statement.claim ?? 0n, statement.commitment ?? 0n];
     const random = Array.from({ length: 8 }, (_, k) =>
       fromHex(Array.from({ length: 8 }, (_none, j) => secretOf(k, `p${j}`).slice(2)).join("")),
     );

@@ -1,10 +1,7 @@
-import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect } from "chai";
 import { parse } from "csv-parse/sync";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
@@ -13,88 +10,65 @@ import { HeaderLine } from "../../toolkit/analytics/result-format.js";
 import { nodeDigest } from "../../toolkit/analytics/result-tree.js";
 import { checkFile, exportResult } from "../../toolkit/cli/result.js";
 import { watch } from "../../toolkit/cli/watch.js";
-import { IotchainError } from "../../toolkit/errors.js";
+import type { IotchainError } from "../../toolkit/errors.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { raise, treeOf } from "../analytics/market.js";
+import { Mirror } from "../analytics/mirror.js";
 import { dataOf, proposeData, type WatchStage, withLeaves } from "../analytics/watched.js";
-
-const run = promisify(execFile);
-/** The first account of every development chain, whose key is public. */
-const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+import { itc, printed, type ServedMarket, serveMarket } from "./command-rig.js";
 
 describe("itc watch and itc result", () => {
   let stage: WatchStage;
-  let server: Server;
+  let served: ServedMarket;
   let rpc: string;
   let folder: string;
   let data: string;
   let file: string;
   let addresses: string;
 
-  async function itc(...args: string[]): Promise<{ code: number; out: string; errors: string }> {
-    try {
-      const { stdout, stderr } = await run(process.execPath, ["--import", "tsx", "toolkit/cli/main.ts", ...args]);
-      return { code: 0, out: stdout, errors: stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, out: stdout, errors: stderr };
-    }
-  }
-
-  /** Calls what the command calls, and returns what it prints or the code of its error. */
-  async function printed(command: Promise<void>): Promise<string> {
-    const { log } = console;
-    const { exitCode } = process;
-    const lines: string[] = [];
-    console.log = (line: string) => void lines.push(line);
-    try {
-      await command;
-      return `${lines.join("\n")}\nexit ${process.exitCode ?? 0}`;
-    } catch (error) {
-      if (error instanceof IotchainError) return error.code;
-      throw error;
-    } finally {
-      console.log = log;
-      process.exitCode = exitCode;
-    }
-  }
-
   const looking = (changes: object = {}) =>
-    watch({ rpc, addresses, data, dryRun: true, once: true, questions: "none", most: "0", every: 12, ...changes });
+    watch({
+      ...{ rpc, addresses, data, state: join(folder, "state"), dryRun: true, once: true },
+      ...{ questions: "none", most: "0", every: 12, ...changes },
+    });
 
   before(async () => {
     stage = await withLeaves();
-    server = createServer(async (request, response) => {
-      const pieces: Buffer[] = [];
-      for await (const piece of request) pieces.push(piece as Buffer);
-      const { id, method, params } = JSON.parse(Buffer.concat(pieces).toString());
-      const answer = await stage.market.provider.request({ method, params }).then(
-        (result) => ({ result }),
-        // A node gives the revert's data, which a provider has in its error.
-        (error: { data?: unknown }) => ({ error: { code: 3, message: String(error), data: error.data } }),
-      );
-      response.setHeader("content-type", "application/json").end(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
-    });
-    await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
-    rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    folder = await mkdtemp(join(tmpdir(), "itc-watch-"));
-    data = join(folder, "data");
-    addresses = join(folder, "deployments");
-    await mkdir(data);
-    await mkdir(join(addresses, "31337"), { recursive: true });
-    await writeFile(join(addresses, "31337", "addresses.json"), JSON.stringify(stage.market.addresses));
+    served = await serveMarket(stage.market);
+    ({ rpc, folder } = served);
+    data = served.path("data");
+    addresses = served.path("deployments");
     file = join(folder, "result.ndjson");
     await writeFile(file, Buffer.concat([...dataOf(stage.market, stage.request, stage.tree)]));
-    await writeFile(join(folder, "key"), `${KEY}\n`);
   });
 
-  after(async () => {
-    await rm(folder, { recursive: true });
-    await new Promise((closed) => server.close(closed));
-  });
+  after(() => served.close());
 
   const keep = () =>
     Promise.all([...stage.shelf.kept].map(([content, bytes]) => writeFile(join(data, `${content}.ndjson`), bytes)));
+
+  it("see who is left out by published readings, and challenge it", async () => {
+    const { market, request, tree, batch } = stage;
+    const left = treeOf(request, tree.leaves.slice(1));
+    const mirror = await Mirror.open(market);
+    const snapshot = await market.networkHelpers.takeSnapshot();
+    try {
+      await proposeData(stage, left, left);
+      await keep();
+      expect(await printed(looking())).to.match(/clean.*exit 0/s);
+      await mirror.publish("gateway.ndjson", mirror.batch(batch));
+      await mirror.append("gateway.ndjson", "nonsense\n");
+      const { folder: readings, state } = mirror;
+      const said = await printed(looking({ readings, state }));
+      expect(said).to.match(/unread +gateway.ndjson:\d+ .*\nfault +0x[0-9a-f]{64} omission\nreported .*exit 1/s);
+      const args = ["watch", "--rpc", rpc, "--addresses", addresses, "--data", data, "--once", "--readings", readings];
+      const done = await itc(...args, "--state", join(state, "more"), "--key-file", join(folder, "key"));
+      expect(done.out).to.match(/sent +0x[0-9a-f]{64} challengeOmission 0x[0-9a-f]{64}\n/);
+    } finally {
+      await snapshot.restore();
+      await mirror.remove();
+    }
+  });
 
   it("find a lie, say so without a key, and take it down with one", async () => {
     const { market, request, leaves, shelf } = stage;
@@ -209,6 +183,9 @@ describe("itc watch and itc result", () => {
       ["ITC_ADDRESSES_NONE", () => looking({ addresses: path("data") })],
       ["ITC_CLI_CONTRACT", () => looking({ addresses: path("foreign") })],
       ["ITC_CLI_FOLDER", () => looking({ data: path("nowhere") })],
+      ["ITC_CLI_FOLDER", () => looking({ readings: path("nowhere") })],
+      ["ITC_CLI_FOLDER", () => looking({ readings: file })],
+      ["ITC_CLI_WRITE", () => looking({ readings: folder, state: join(file, "state") })],
       ["ITC_CLI_AMOUNT", () => looking({ most: "-1" })],
       ["ITC_CLI_KEY", () => looking({ dryRun: false })],
       ["ITC_CLI_KEY", () => looking({ dryRun: false, keyFile: path("badkey") })],

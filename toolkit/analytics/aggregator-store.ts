@@ -14,7 +14,7 @@ export interface PiecesOwner {
 
 /** "itca", in the header of each file. */
 const APPLICATION_ID = 0x69746361;
-const VERSION = 1;
+const VERSION = 2;
 
 // Numbers are uint64 as SQLite's signed integers. An entry that is complete had all its readings open and good: it never has more to give.
 const SCHEMA = `
@@ -23,13 +23,14 @@ const SCHEMA = `
     UNIQUE (publisher, number)) STRICT;
   CREATE TABLE piece (device BLOB NOT NULL, entry INTEGER NOT NULL REFERENCES entry, data BLOB NOT NULL,
     UNIQUE (device, entry)) STRICT;
+  CREATE TABLE source (entry INTEGER NOT NULL REFERENCES entry, place TEXT NOT NULL, UNIQUE (entry, place)) STRICT;
 `;
 
 /** Where an aggregator keeps what counts: pieces by device, see `pieces.ts`. Every write belongs to a transaction, which {@link commit} ends. */
 export class PieceStore {
   private isOpen = false;
   private readonly statements: Record<
-    "entry" | "enter" | "complete" | "piece" | "file" | "replace" | "of",
+    "entry" | "enter" | "complete" | "piece" | "file" | "replace" | "of" | "source" | "places",
     StatementSync
   >;
 
@@ -42,6 +43,10 @@ export class PieceStore {
       file: database.prepare("INSERT INTO piece (device, entry, data) VALUES (?, ?, ?)"),
       replace: database.prepare("UPDATE piece SET data = ? WHERE device = ? AND entry = ?"),
       of: database.prepare("SELECT data FROM piece WHERE device = ? ORDER BY entry"),
+      source: database.prepare("INSERT OR IGNORE INTO source (entry, place) VALUES (?, ?)"),
+      places: database.prepare(
+        "SELECT place FROM piece JOIN source USING (entry) WHERE device = ? ORDER BY entry, source.rowid",
+      ),
     };
   }
 
@@ -67,16 +72,27 @@ export class PieceStore {
     return this.statements.entry.get(fromHex(publisher), BigInt.asIntN(64, index))?.complete === 1;
   }
 
-  /** Files the pieces of an entry by device; where it had given some before, what is new is added. */
-  file(publisher: string, index: bigint, isComplete: boolean, pieces: ReadonlyMap<string, Uint8Array>): void {
+  /**
+   * Files the pieces of an entry by device; where it had given some before, what is new is added.
+   *
+   * @param place Where the entry came from, in words of the source's own.
+   */
+  file(
+    publisher: string,
+    index: bigint,
+    isComplete: boolean,
+    pieces: ReadonlyMap<string, Uint8Array>,
+    place?: string,
+  ): void {
     this.begin();
-    const { entry, enter, complete, piece, file, replace } = this.statements;
+    const { entry, enter, complete, piece, file, replace, source } = this.statements;
     const key = fromHex(publisher);
     const known = entry.get(key, BigInt.asIntN(64, index));
     const id = known
       ? Number(known.id)
       : Number(enter.run(key, BigInt.asIntN(64, index), Number(isComplete)).lastInsertRowid);
     if (known && isComplete) complete.run(id);
+    if (place !== undefined) source.run(id, place);
     for (const [device, data] of pieces) {
       const address = fromHex(device);
       const before = known && piece.get(address, id);
@@ -88,6 +104,11 @@ export class PieceStore {
   /** What is filed of a device. */
   piecesOf(device: string): Uint8Array[] {
     return this.statements.of.all(fromHex(device)).map(({ data }) => data as Uint8Array);
+  }
+
+  /** Where the entries came from that have something of a device. */
+  placesOf(device: string): string[] {
+    return this.statements.places.all(fromHex(device)).map(({ place }) => String(place));
   }
 
   /** All devices of which something is filed, ascending, as lower-case hex. */

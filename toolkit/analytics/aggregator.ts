@@ -27,9 +27,12 @@ export interface Refused {
   readonly sequence?: bigint;
 }
 
-/** An entry with where the source then is, so that it can go on from there. */
+/** An entry as a source has it. */
 export interface MarkedBatch extends AnchoredBatch {
+  /** Where the source then is, so that it can go on from there. Asked for when something is kept, after the entry was looked at. */
   readonly mark?: string;
+  /** Where the source has it, so that it can be looked up again. */
+  readonly place?: string;
 }
 
 /** What a stream came to. */
@@ -89,8 +92,9 @@ export class Aggregator {
   async take(source: AsyncIterable<MarkedBatch> | Iterable<MarkedBatch>): Promise<Taken> {
     const counts = { entries: 0, known: 0, readings: 0 };
     const refused = new Map<Refusal, number>();
-    let mark: string | undefined;
+    let marked: MarkedBatch | undefined;
     const save = () => {
+      const mark = marked?.mark;
       if (mark !== undefined) this.store.mark = mark;
       this.store.commit();
       this.uncommitted = 0;
@@ -100,7 +104,7 @@ export class Aggregator {
         counts.entries++;
         if (this.store.isComplete(batch.publisher, batch.index)) counts.known++;
         else counts.readings += await this.takeOne(batch, refused);
-        mark = batch.mark ?? mark;
+        if ("mark" in batch) marked = batch;
         if (this.uncommitted >= COMMIT_EVERY) save();
       }
     } finally {
@@ -123,6 +127,11 @@ export class Aggregator {
     }
   }
 
+  /** Where the source has the entries from which a device's readings count. */
+  placesOf(device: string): string[] {
+    return this.store.placesOf(device);
+  }
+
   /** Devices that contradict themselves; each is withheld. */
   *equivocations(): Generator<Equivocation> {
     for (const { equivocation } of this.partials()) if (equivocation) yield equivocation;
@@ -132,7 +141,7 @@ export class Aggregator {
     this.store.close();
   }
 
-  private async takeOne(batch: AnchoredBatch, refused: Map<Refusal, number>): Promise<number> {
+  private async takeOne(batch: MarkedBatch, refused: Map<Refusal, number>): Promise<number> {
     const { publisher, index } = batch;
     const { refused: why, accepted, rejected } = await this.check.check(batch);
     const note = (reason: Refusal, place?: { device: string; sequence: bigint }) => {
@@ -146,7 +155,8 @@ export class Aggregator {
     }
     for (const { reading, why: reason } of rejected) note(reason, reading);
     if (accepted.length > 0) {
-      this.store.file(publisher, index, accepted.length === batch.readings.length, piecesOf(accepted));
+      const isComplete = accepted.length === batch.readings.length;
+      this.store.file(publisher, index, isComplete, piecesOf(accepted), batch.place);
       this.uncommitted += accepted.length;
     }
     return accepted.length;

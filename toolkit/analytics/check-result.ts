@@ -290,7 +290,7 @@ async function* omissions(
     await duesOf(views, missing, Origin.Proved),
   ];
   for (const [k, { owner, device }] of missing.entries()) {
-    const anchored = readingOf?.(device);
+    const anchored = await readingOf?.(device);
     const omission = ruleOnOmission(owner, attested[k], anchored !== undefined);
     if (anchored && omission !== "refused") {
       yield { kind: "omission", ruling: omission, owner, gap: tree.gap(owner, device), ...anchored };

@@ -81,7 +81,7 @@ export interface CheckSources {
   /** Who belongs into the result, see `membersAt`. */
   readonly members?: readonly Member[];
   /** A reading of a device that the court would count (`onChain` of its evidence); undefined if the checker knows none. */
-  readonly readingOf?: (device: string) => AnchoredReading | undefined;
+  readonly readingOf?: (device: string) => AnchoredReading | undefined | Promise<AnchoredReading | undefined>;
   /** Contributions that hold (`contributionOf`), by device; the events `ReadingsContributed` say of which to ask. */
   readonly contributions?: ReadonlyMap<string, bigint>;
   readonly earlier?: readonly EarlierResult[];

@@ -2,6 +2,7 @@ import { getAddress } from "ethers";
 import { z } from "zod";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
+import { address, bytes, unsigned, word } from "../internal/words.js";
 import { partialLength } from "./partials.js";
 import type { Query } from "./query.js";
 import type { AnalysisRequest } from "./requests.js";
@@ -20,21 +21,12 @@ export interface ResultHeader {
   readonly leaves: number;
 }
 
-const unsigned = (bits: bigint) =>
-  z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,38})$/, "a decimal")
-    .transform(BigInt)
-    .refine((value) => value < 2n ** bits, `below 2^${bits}`);
 const signed64 = z
   .string()
   .regex(/^(0|-?[1-9][0-9]{0,18})$/, "a decimal")
   .transform(BigInt)
   .refine((value) => BigInt.asIntN(64, value) === value, "an int64");
 const small = (most: number) => z.int().min(0).max(most);
-const address = z.string().regex(/^0x[0-9a-f]{40}$/, "an address in lower case");
-const word = z.string().regex(/^0x[0-9a-f]{64}$/, "32 bytes in lower-case hex");
-const bytes = z.string().regex(/^0x(?:[0-9a-f]{2})*$/, "bytes in lower-case hex");
 
 const uint64 = unsigned(64n);
 const uint128 = unsigned(128n);

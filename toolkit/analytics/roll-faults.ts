@@ -4,7 +4,7 @@ import { type Earnings, PayoutTree, type ShownEarnings } from "../payouts/payout
 import { nodesOfRange, ownerRange } from "./owner-nodes.js";
 import type { ResultTree } from "./result-tree.js";
 import type { RolledResult } from "./rolls.js";
-import type { PlannedCall } from "./sender.js";
+import { calldataOf, MOST_CALLDATA, type PlannedCall } from "./sender.js";
 
 const roller = PayoutRoller__factory.createInterface();
 
@@ -22,6 +22,15 @@ export interface RollFacts {
   readonly trees: readonly ResultTree[];
   /** What each account is due; undefined where the data of the results aren't to be had. */
   readonly due: ReadonlyMap<string, bigint> | undefined;
+  /** Weight of an account (in lower case) in a result of the roll, by its index, that the challenger has shown before; none if left out. */
+  readonly weighed?: (account: string, index: number) => bigint;
+  /** Most bytes of calldata of a transaction; 100,000 if left out. */
+  readonly mostCalldata?: number | undefined;
+}
+
+/** A challenge, with the calls of `showWeight` that go before it where an owner's nodes don't fit into one transaction. */
+export interface RollChallenge extends PlannedCall {
+  readonly before: readonly PlannedCall[];
 }
 
 /** Leaves of a proposed tree, by index: all of them, or those that were shown. */
@@ -33,9 +42,8 @@ export function allOf(tree: PayoutTree): ShownRoll {
 }
 
 /** The challenges that leaves of a proposed tree are wrong enough for. */
-export function* rollChallenges(facts: RollFacts, shown: ShownRoll): Generator<PlannedCall> {
-  yield* edges(facts, shown);
-  yield* pairs(facts, shown);
+export function* rollChallenges(facts: RollFacts, shown: ShownRoll): Generator<RollChallenge> {
+  for (const call of [...edges(facts, shown), ...pairs(facts, shown)]) yield { ...call, before: [] };
   yield* underpaid(facts, shown);
 }
 
@@ -65,8 +73,8 @@ function isPair(left: Earnings, right: Earnings): boolean {
   return left.account.toLowerCase() < right.account.toLowerCase() && left.before + left.earned === right.before;
 }
 
-function* underpaid(facts: RollFacts, shown: ShownRoll): Generator<PlannedCall> {
-  const { analytics, roller: to, former, trees, results } = facts;
+function* underpaid(facts: RollFacts, shown: ShownRoll): Generator<RollChallenge> {
+  const { analytics, roller: to, former, trees, results, mostCalldata = MOST_CALLDATA } = facts;
   const granted = new Map([...shown.values()].map((one) => [one.leaf.account.toLowerCase(), one]));
   const ordered = [...shown.values()].sort((a, b) => Number(a.index - b.index));
   for (const [account, due] of facts.due ?? []) {
@@ -74,17 +82,56 @@ function* underpaid(facts: RollFacts, shown: ShownRoll): Generator<PlannedCall> 
     if ((own?.leaf.earned ?? 0n) >= due) continue;
     const grants = own ? [own] : gapOf(account, ordered, facts.leaves);
     if (!grants) continue;
-    const owned = trees.map((tree) => ownedIn(tree, account));
-    const data = roller.encodeFunctionData("challengeUnderpaid", [
-      analytics,
-      account,
-      grants,
-      former?.showLeaf(account) ?? [],
-      [...results],
-      owned,
-    ]);
-    yield { name: "challengeUnderpaid", to, data };
+    const challenge = (owned: OwnerNodes[]): PlannedCall => {
+      const leaves = former?.showLeaf(account) ?? [];
+      const data = roller.encodeFunctionData("challengeUnderpaid", [
+        analytics,
+        account,
+        grants,
+        leaves,
+        [...results],
+        owned,
+      ]);
+      return { name: "challengeUnderpaid", to, data };
+    };
+    const owned = trees.map((tree, k) => unweighed(ownedIn(tree, account), facts.weighed?.(account.toLowerCase(), k)));
+    const whole = challenge(owned);
+    if (calldataOf(whole) <= mostCalldata) yield { ...whole, before: [] };
+    else {
+      const before = owned.flatMap((nodes, k) => weightCalls(facts, account, k, nodes));
+      yield { ...challenge(owned.map(() => ({ nodes: [], places: [] }))), before };
+    }
   }
+}
+
+type OwnerNodes = ReturnType<typeof ownedIn>;
+
+/** The nodes that follow on a weight that was shown. Such of no weight show nothing, and would be taken for shown twice. */
+function unweighed({ nodes, places }: OwnerNodes, shown = 0n): OwnerNodes {
+  let left = shown;
+  const rest = [...nodes.keys()].filter((k) => {
+    const weight = nodes[k]?.summary.weight ?? 0n;
+    if (left === 0n) return weight > 0n;
+    left -= weight;
+    return false;
+  });
+  return { nodes: nodes.filter((_, k) => rest.includes(k)), places: places.filter((_, k) => rest.includes(k)) };
+}
+
+/** Calls that note an account's weight in a result, as few as the limit of a transaction's calldata allows. */
+function weightCalls(facts: RollFacts, account: string, index: number, owned: OwnerNodes): PlannedCall[] {
+  const { analytics, roller: to, results, mostCalldata = MOST_CALLDATA } = facts;
+  const { nodes, places } = owned;
+  if (nodes.length === 0) return [];
+  const data = roller.encodeFunctionData("showWeight", [analytics, account, [...results], BigInt(index), owned]);
+  const call = { name: "showWeight", to, data };
+  if (nodes.length === 1 || calldataOf(call) <= mostCalldata) return [call];
+  const half = nodes.length >>> 1;
+  const parts = [
+    { nodes: nodes.slice(0, half), places: places.slice(0, half) },
+    { nodes: nodes.slice(half), places: places.slice(half) },
+  ];
+  return parts.flatMap((part) => weightCalls(facts, account, index, part));
 }
 
 /** The leaves beside which an account would stand; undefined where they weren't shown. */
@@ -97,7 +144,8 @@ function gapOf(account: string, shown: readonly ShownEarnings[], leaves: number)
   return before && after && before.index + 1n === after.index ? [before, after] : undefined;
 }
 
-function ownedIn(tree: ResultTree, owner: string) {
+/** Nodes of a result's tree whose leaves are all an owner's. */
+export function ownedIn(tree: ResultTree, owner: string) {
   const { first, end } = ownerRange(tree.leaves, owner);
   const source = {
     size: tree.leaves.length,

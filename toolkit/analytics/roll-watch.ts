@@ -9,6 +9,7 @@ import {
   allOf,
   ownerWeights,
   pieceRollTogether,
+  type RollChallenge,
   type RollFacts,
   rollChallenges,
   type ShownRoll,
@@ -98,9 +99,9 @@ export class RollWatch {
     const shown = this.shownOf(number);
     const pieced = tree ? { tree } : pieceRollTogether(root, size, expected, shown);
     const known = "tree" in pieced ? allOf(pieced.tree) : shown;
-    for (const call of rollChallenges(facts, known)) {
-      this.add("fault", number, call.name.replace("challenge", "").toLowerCase());
-      if (!this.notes.outcome(String(number), call, await this.parts.sender.send(call))) continue;
+    for (const challenge of rollChallenges(facts, known)) {
+      this.add("fault", number, challenge.name.replace("challenge", "").toLowerCase());
+      if (!(await this.challenge(number, challenge))) continue;
       this.done.add(number);
       return;
     }
@@ -108,6 +109,23 @@ export class RollWatch {
     if (!facts.due) return this.add("unseen", number, "What accounts are due can't be seen.");
     this.add("clean", number, `${root} is right.`);
     this.done.add(number);
+  }
+
+  /** Says whether a challenge went out. */
+  private async challenge(number: bigint, { before, ...call }: RollChallenge): Promise<boolean> {
+    const { sender } = this.parts;
+    for (const step of before) {
+      if (!this.notes.outcome(String(number), step, await sender.send(step))) return false;
+    }
+    // What only a sender's own steps make right can't be simulated without one.
+    return this.notes.outcome(String(number), call, await sender.send(call, before.length === 0));
+  }
+
+  /** The latest weight that the watcher has shown of accounts in results of a roll. */
+  private weighedIn(number: bigint): (account: string, index: number) => bigint {
+    const own = this.parts.book.rolls.weighed.filter(({ args }) => args.number === number);
+    const latest = new Map(own.map(({ args }) => [`${args.account.toLowerCase()} ${args.result}`, args.weight]));
+    return (account, index) => latest.get(`${account} ${index}`) ?? 0n;
   }
 
   private async factsOf({ args }: RollEvent): Promise<RollFacts> {
@@ -124,6 +142,8 @@ export class RollWatch {
       former: former?.tree,
       trees: trees ?? [],
       due: former && trees && dueOf(former, results, trees),
+      weighed: this.weighedIn(args.number),
+      mostCalldata: this.options.mostCalldata,
     };
   }
 

@@ -9,6 +9,14 @@ export interface PlannedCall {
   readonly data: string;
 }
 
+/** Most bytes of calldata of a transaction, where nothing else is said: public mempools take 128 KiB with all around it. */
+export const MOST_CALLDATA = 100_000;
+
+/** Bytes of a call's data. */
+export function calldataOf({ data }: Pick<PlannedCall, "data">): number {
+  return data.length / 2 - 1;
+}
+
 /** What became of a call. */
 export type Outcome =
   | { readonly kind: "sent"; readonly hash: string }

@@ -3,6 +3,7 @@ import type { Addresses } from "../addresses.js";
 import {
   Analytics__factory,
   ITC__factory,
+  PayoutLists__factory,
   PayoutRoller__factory,
   QuestionDesk__factory,
   type RequestStructOutput,
@@ -19,7 +20,7 @@ import type { ResultNode } from "./result-tree.js";
 /** The contracts that a watchtower looks at. */
 export type WatchAddresses = CourtAddresses &
   MembershipAddresses &
-  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "ITC">;
+  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "PayoutLists" | "ITC">;
 
 /** Blocks that are read again each time: the chain may have replaced them. */
 const REPLACEABLE = 64;
@@ -46,6 +47,19 @@ export interface Asked {
   readonly device?: string;
   readonly due: bigint;
   readonly hash: string;
+  readonly at: LogPlace;
+}
+
+/** Block and index of an event: which came first. */
+type LogPlace = readonly [block: number, index: number];
+
+/** What a sender has laid open of an answer; the struct `Opening`. */
+export interface Opening {
+  readonly count: bigint;
+  readonly start: bigint;
+  readonly last: bigint;
+  readonly aggregate: string;
+  readonly ranges: string;
 }
 
 /** How a question ended. */
@@ -82,7 +96,7 @@ export class WatchBook {
   private next: number;
 
   /**
-   * @param me Whose deposits are counted.
+   * @param me Whose deposits are counted, and whose answers in parts are followed.
    * @param fromBlock One before the first request.
    */
   constructor(
@@ -130,23 +144,44 @@ export class WatchBook {
 
   /** All questions, in the order in which they came. */
   questions(): Asked[] {
-    const leaves = this.tracks.demanded.events.map(({ args, transactionHash: hash, blockNumber }) => {
-      const { id, stamp, index, due } = args;
-      return { request: id, stamp, subject: toBeHex(index, 32), index: Number(index), due, hash, blockNumber };
+    const leaves = this.tracks.demanded.events.map((event) => {
+      const { id, stamp, index, due } = event.args;
+      const subject = toBeHex(index, 32);
+      return {
+        request: id,
+        stamp,
+        subject,
+        index: Number(index),
+        due,
+        hash: event.transactionHash,
+        at: placeOf(event),
+      };
     });
-    const partials = this.tracks.questioned.events.map(({ args, transactionHash: hash, blockNumber }) => {
-      const { id, stamp, device, subject, due } = args;
-      return { request: id, stamp, subject, device, due, hash, blockNumber };
+    const partials = this.tracks.questioned.events.map((event) => {
+      const { id, stamp, device, subject, due } = event.args;
+      return { request: id, stamp, subject, device, due, hash: event.transactionHash, at: placeOf(event) };
     });
-    return [...leaves, ...partials].sort((a, b) => a.blockNumber - b.blockNumber);
+    return [...leaves, ...partials].sort((a, b) => (isBefore(a.at, b.at) ? -1 : 1));
   }
 
-  /** How a question ended, if it has. One that was asked again ended when it ended last. */
-  settled({ stamp, subject }: Pick<Asked, "stamp" | "subject">): Settled | undefined {
-    const words = [this.addresses.Analytics, stamp, subject];
-    const id = keccak256(AbiCoder.defaultAbiCoder().encode(["address", "bytes32", "bytes32"], words));
-    const event = this.tracks.settled.events.findLast(({ args }) => args.question === id);
+  /** How a question ended, if it has. The same can be asked again once it was answered. */
+  settled(asked: Pick<Asked, "stamp" | "subject" | "at">): Settled | undefined {
+    const id = this.questionId(asked);
+    const event = this.tracks.settled.events.find(
+      (one) => one.args.question === id && isBefore(asked.at, placeOf(one)),
+    );
     return event && { answered: event.args.answered, hash: event.transactionHash };
+  }
+
+  /** What the account of this book has laid open of an answer last. */
+  laid(asked: Pick<Asked, "stamp" | "subject">): Opening | undefined {
+    const id = this.questionId(asked);
+    return this.tracks.laid.events.findLast(({ args }) => args.question === id)?.args.opening;
+  }
+
+  private questionId({ stamp, subject }: Pick<Asked, "stamp" | "subject">): string {
+    const words = [this.addresses.Analytics, stamp, subject];
+    return keccak256(AbiCoder.defaultAbiCoder().encode(["address", "bytes32", "bytes32"], words));
   }
 
   /** Whether the watcher asked it. */
@@ -175,9 +210,14 @@ export class WatchBook {
     return BigInt(demanded.filter(({ args }) => args.by === account && !fallen.has(args.number)).length);
   }
 
-  /** What the roller has said, in the order of blocks. */
+  /** The latest list of each result, also of those that were pushed or fell. */
+  lists() {
+    return [...new Map(this.tracks.listed.events.map((event) => [event.args.id, event])).values()];
+  }
+
+  /** What the roller has said, in the order of blocks; `weighed` by the watcher alone. */
   get rolls() {
-    const { rolled, rollRejected, rollPublished, rollDemanded, rollShown, rollRefunded } = this.tracks;
+    const { rolled, rollRejected, rollPublished, rollDemanded, rollShown, rollRefunded, weighed } = this.tracks;
     return {
       proposed: rolled.events,
       rejected: rollRejected.events,
@@ -185,8 +225,17 @@ export class WatchBook {
       demanded: rollDemanded.events,
       shown: rollShown.events,
       refunded: rollRefunded.events,
+      weighed: weighed.events,
     };
   }
+}
+
+function placeOf({ blockNumber, index }: { readonly blockNumber: number; readonly index: number }): LogPlace {
+  return [blockNumber, index];
+}
+
+function isBefore(a: LogPlace, b: LogPlace): boolean {
+  return a[0] === b[0] ? a[1] < b[1] : a[0] < b[0];
 }
 
 function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | undefined) {
@@ -194,6 +243,7 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
   const analytics = Analytics__factory.connect(at, provider);
   const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
   const roller = PayoutRoller__factory.connect(addresses.PayoutRoller, provider);
+  const lists = PayoutLists__factory.connect(addresses.PayoutLists, provider);
   const itc = ITC__factory.connect(addresses.ITC, provider);
   const transfers = (from: string, to: string) =>
     trackOf(async (a, b) => (me === undefined ? [] : itc.queryFilter(itc.filters.Transfer(from, to), a, b)));
@@ -204,6 +254,9 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
     demanded: trackOf((a, b) => desk.queryFilter(desk.filters.LeafDemanded(at), a, b)),
     questioned: trackOf((a, b) => desk.queryFilter(desk.filters.PartialQuestioned(at), a, b)),
     settled: trackOf((a, b) => desk.queryFilter(desk.filters.QuestionSettled(), a, b)),
+    laid: trackOf(async (a, b) =>
+      me === undefined ? [] : desk.queryFilter(desk.filters.PartialLaid(undefined, me), a, b),
+    ),
     contributed: trackOf((a, b) => desk.queryFilter(desk.filters.ReadingsContributed(at), a, b)),
     paid: transfers(me ?? "", addresses.QuestionDesk),
     returned: transfers(addresses.QuestionDesk, me ?? ""),
@@ -212,6 +265,10 @@ function tracksOf(provider: Provider, addresses: WatchAddresses, me: string | un
     rollPublished: trackOf((a, b) => roller.queryFilter(roller.filters.RootPublished(at), a, b)),
     rollDemanded: trackOf((a, b) => roller.queryFilter(roller.filters.LeafDemanded(at), a, b)),
     rollShown: trackOf((a, b) => roller.queryFilter(roller.filters.LeafShown(at), a, b)),
+    weighed: trackOf(async (a, b) =>
+      me === undefined ? [] : roller.queryFilter(roller.filters.WeightShown(at, undefined, me), a, b),
+    ),
+    listed: trackOf((a, b) => lists.queryFilter(lists.filters.ListProposed(at), a, b)),
     rollRefunded: trackOf((a, b) => roller.queryFilter(roller.filters.DemandRefunded(at), a, b)),
   };
 }

@@ -7,6 +7,7 @@ import { courtViews } from "./court-views.js";
 import { DataError } from "./data-sources.js";
 import { type Challengeable, isChallengeable, isFaultBy, shuffled } from "./fault-views.js";
 import { membersAt } from "./membership.js";
+import { checkable } from "./open-readings.js";
 import { PartialDigests } from "./partial-digests.js";
 import type { AnalysisRequest } from "./requests.js";
 import { writeResultData } from "./result-data.js";
@@ -15,8 +16,9 @@ import { leafBelow, nodeDigest, Origin, type ResultLeaf, type ResultTree } from 
 import type { Sender } from "./sender.js";
 import { pieceTogether, type ShownLeaf, shownIn } from "./shown-leaves.js";
 import { leavesIn, treeIn } from "./tree-data.js";
-import type { WatchOptions } from "./watch.js";
+import type { KnownReadings, WatchOptions } from "./watch.js";
 import type { Proposed, WatchBook } from "./watch-book.js";
+import { EarlierResults } from "./watch-earlier.js";
 import { Notes, type Purse, type WatchNote } from "./watch-notes.js";
 
 /** What the parts of a watchtower share. */
@@ -46,8 +48,9 @@ interface Standing {
 /** What is known of a proposal. */
 interface Case {
   found?: { readonly tree: ResultTree; readonly faults: readonly ResultFault[] };
-  /** How many earlier results were looked at. */
+  /** How many earlier results were looked at, and `counted` of the watcher's readings then. */
   earlier: number;
+  counted: number;
   isDone: boolean;
 }
 
@@ -66,6 +69,7 @@ export class ResultWatch {
   private readonly shown = new Map<string, ShownLeaf>();
   private readonly trees = new Map<string, ResultTree>();
   private readonly digests: PartialDigests;
+  private readonly earlier: EarlierResults;
 
   private constructor(
     private readonly options: WatchOptions,
@@ -74,6 +78,7 @@ export class ResultWatch {
     private readonly answerTime: bigint,
   ) {
     this.digests = new PartialDigests({ chainId: parts.chainId, analytics: options.addresses.Analytics });
+    this.earlier = new EarlierResults(options, parts.book, (id) => this.treeOf(id), this.notes);
   }
 
   static async open(options: WatchOptions, parts: WatchParts): Promise<ResultWatch> {
@@ -142,27 +147,48 @@ export class ResultWatch {
   }
 
   private async look(standing: Standing, now: bigint): Promise<void> {
-    const { stamp, proposed } = standing;
-    const known = this.cases.get(stamp) ?? { earlier: 0, isDone: false };
+    const { stamp, proposed, facts } = standing;
+    const known = this.cases.get(stamp) ?? { earlier: 0, counted: 0, isDone: false };
     this.cases.set(stamp, known);
-    if (known.isDone) return;
-    const earlier = await this.earlier(standing);
-    if (!known.found || earlier.length > known.earlier) {
-      const found = await this.find(standing, earlier, now);
+    const readings = await this.readings(standing);
+    const { counted = 0 } = readings;
+    if (known.isDone && counted === known.counted) return;
+    const earlier = await this.earlier.before(proposed.id, facts.request);
+    if (!known.found || earlier.length > known.earlier || counted !== known.counted) {
+      const found = await this.find(standing, earlier, readings, now);
       if (!found) return;
-      [known.found, known.earlier] = [found, earlier.length];
+      Object.assign(known, { found, counted, earlier: earlier.length, isDone: false });
     }
+    if (!known.found) return;
     for (const { kind, ...fault } of known.found.faults) {
       this.notes.add({ what: "fault", about: proposed.id, detail: "why" in fault ? `${kind}: ${fault.why}` : kind });
     }
     if (await this.challenge(standing, known.found.faults)) known.isDone = true;
-    else if (await this.ask(standing, known.found, now)) known.isDone = !(await this.lacksEarlier(standing, earlier));
+    else if (await this.ask(standing, known.found, readings, now)) {
+      known.isDone = !(await this.earlier.isMoreThan(earlier.length, proposed.id, facts.request));
+    }
+  }
+
+  /** What the watcher has itself; what is wrong with the rest of a proposal can be seen without. */
+  private async readings(standing: Standing): Promise<KnownReadings> {
+    const { proposed, facts } = standing;
+    try {
+      return (await this.options.readings?.(proposed.id, facts.request)) ?? {};
+    } catch (error) {
+      this.trouble(standing, error);
+      return {};
+    }
   }
 
   /** The faults of a proposal, by its data or by what was shown of it; undefined while its tree isn't known. */
-  private async find(standing: Standing, earlier: readonly EarlierResult[], now: bigint): Promise<Case["found"]> {
+  private async find(
+    standing: Standing,
+    earlier: readonly EarlierResult[],
+    readings: KnownReadings,
+    now: bigint,
+  ): Promise<Case["found"]> {
     const { facts, proposed } = standing;
-    const sources = await this.sources(standing, earlier);
+    const sources = await this.sources(standing, earlier, readings);
     const read = await this.read(standing, sources);
     if ("tree" in read) return read;
     this.notes.add({ what: "unseen", about: proposed.id, detail: read.why });
@@ -224,18 +250,18 @@ export class ResultWatch {
   private async sources(
     { facts, snapshot, proposed }: Standing,
     earlier: readonly EarlierResult[],
+    readings: KnownReadings,
   ): Promise<CheckSources> {
-    const { provider, addresses, fromBlock = 0, partialOf, readingOf } = this.options;
+    const { provider, addresses, fromBlock = 0 } = this.options;
     const contributions = await this.contributions(proposed.id);
-    const needsMembers = contributions.size > 0 || readingOf !== undefined;
+    const needsMembers = contributions.size > 0 || readings.readingOf !== undefined;
     return {
       digests: this.digests,
       views: courtViews(provider, addresses, facts.request, snapshot),
       members: needsMembers ? await membersAt(provider, addresses, facts.request, snapshot, { fromBlock }) : [],
       contributions,
       earlier,
-      ...(partialOf && { partialOf: (device: string) => partialOf(proposed.id, device) }),
-      ...(readingOf && { readingOf: (device: string) => readingOf(proposed.id, device) }),
+      ...checkable(readings),
     };
   }
 
@@ -247,36 +273,6 @@ export class ResultWatch {
     for (const device of this.parts.book.contributedTo(id)) {
       const count = await desk.contributionOf(addresses.Analytics, id, device);
       if (count > 0n) found.set(device, count);
-    }
-    return found;
-  }
-
-  /** Results with noise for the same purpose that the proposer could know, and that the watcher has. */
-  private async earlier(standing: Standing): Promise<EarlierResult[]> {
-    const found: EarlierResult[] = [];
-    for (const { id, request, proposedAt } of await this.related(standing)) {
-      const tree = await this.treeOf(id).catch(() => undefined);
-      if (tree) found.push({ request, isFinal: true, proposedAt, tree });
-      else this.notes.add({ what: "unseen", about: id, detail: "Whether its budget is spent again can't be seen." });
-    }
-    return found;
-  }
-
-  private async lacksEarlier(standing: Standing, earlier: readonly EarlierResult[]): Promise<boolean> {
-    return (await this.related(standing)).length > earlier.length;
-  }
-
-  private async related({ facts: { request }, proposed }: Standing) {
-    const { book } = this.parts;
-    const analytics = Analytics__factory.connect(this.options.addresses.Analytics, this.options.provider);
-    const found: { id: string; request: AnalysisRequest; proposedAt: bigint }[] = [];
-    for (const { id } of request.terms.epsilon === 0n ? [] : book.proposals()) {
-      const other = book.request(id);
-      if (!other || id === proposed.id || other.purpose !== request.purpose || other.terms.epsilon === 0n) continue;
-      if (!book.isFinal(id)) continue;
-      const { proposedAt } = await analytics.statusOf(other);
-      if (proposedAt + other.terms.challengeWindow > request.query.anchoredBy) continue;
-      found.push({ id, request: other, proposedAt });
     }
     return found;
   }
@@ -342,10 +338,15 @@ export class ResultWatch {
   }
 
   /** Questions partials; says whether there is nothing left to do. */
-  private async ask(standing: Standing, found: NonNullable<Case["found"]>, now: bigint): Promise<boolean> {
+  private async ask(
+    standing: Standing,
+    found: NonNullable<Case["found"]>,
+    readings: KnownReadings,
+    now: bigint,
+  ): Promise<boolean> {
     const { proposed, facts } = standing;
     const [wrong] = found.faults.filter((fault) => fault.kind === "question");
-    const unchecked = wrong ? [wrong] : this.chosen(standing, found.tree);
+    const unchecked = wrong ? [wrong] : this.chosen(standing, found.tree, readings);
     if (found.faults.length === 0)
       this.notes.add({ what: "clean", about: proposed.id, detail: `${facts.root} is right.` });
     const asked = new Set(this.parts.book.questions().map(({ stamp, subject }) => `${stamp} ${subject}`));
@@ -364,12 +365,12 @@ export class ResultWatch {
   }
 
   /** Proved partials that the watcher's own readings don't bear out, as far as the policy wants them questioned. */
-  private chosen({ stamp, proposed }: Standing, tree: ResultTree): Placed[] {
-    const { questions = "none", partialOf } = this.options;
+  private chosen({ stamp }: Standing, tree: ResultTree, { partialOf }: KnownReadings): Placed[] {
+    const { questions = "none" } = this.options;
     if (questions === "none") return [];
     const open = [...tree.leaves.keys()].filter((index) => {
       const leaf = tree.leaves[index];
-      const own = leaf && partialOf?.(proposed.id, leaf.device);
+      const own = leaf && partialOf?.(leaf.device);
       return leaf?.origin === Origin.Proved && !(own && sameBytes(own.partial, leaf.partial));
     });
     const mine = this.parts.book.questions().filter((asked) => asked.stamp === stamp && this.parts.book.isMine(asked));

@@ -1,8 +1,10 @@
 import type { Provider, Signer } from "ethers";
 import { PayoutRoller__factory } from "../contracts.js";
+import type { OpenReading } from "./answer.js";
 import type { DataSource } from "./data-sources.js";
+import { ListWatch } from "./list-watch.js";
 import type { DevicePartial } from "./pieces.js";
-import type { AnchoredReading } from "./result-faults.js";
+import type { AnalysisRequest } from "./requests.js";
 import { RollWatch } from "./roll-watch.js";
 import { Sender } from "./sender.js";
 import { type WatchAddresses, WatchBook } from "./watch-book.js";
@@ -11,6 +13,15 @@ import { ResultWatch } from "./watch-results.js";
 
 /** Which proved partials are questioned that the watcher has no readings to check by. */
 export type QuestionPolicy = "none" | "sampled" | "all";
+
+/** Readings that a watcher has; devices are in lower case, or checksummed. What is left out isn't checked. */
+export interface KnownReadings {
+  /** Another number where something has come in: the proposal is checked anew. */
+  readonly counted?: number;
+  readonly partialOf?: (device: string) => DevicePartial | undefined;
+  /** One that the court would count; undefined if the watcher has none. */
+  readonly readingOf?: (device: string) => Promise<OpenReading | undefined>;
+}
 
 /** What a watchtower works with. */
 export interface WatchOptions {
@@ -26,16 +37,19 @@ export interface WatchOptions {
   readonly questions?: QuestionPolicy;
   /** Most ITC (18 decimals) of the watcher's that may lie in deposits, or have gone with answers; 0 if left out: nothing is demanded then. */
   readonly most?: bigint;
+  /** Most bytes of calldata of a transaction; 100,000 if left out. What needs more of them is shown in several. */
+  readonly mostCalldata?: number;
   /** Seconds after a proposal before its data count as missing; 600 if left out, and half the window at most. */
   readonly patience?: bigint;
-  /** What the watcher has aggregated for a request, by the device in lower case. */
-  readonly partialOf?: (request: string, device: string) => DevicePartial | undefined;
-  /** A reading of a device (a checksummed address), to show that it was left out. */
-  readonly readingOf?: (request: string, device: string) => AnchoredReading | undefined;
+  /**
+   * What the watcher knows of the readings that a request speaks of: what a proved partial must come to, and readings that show that a device was
+   * left out. Asked for each proposal in each round, see `PublicReadings`.
+   */
+  readonly readings?: (id: string, request: AnalysisRequest) => Promise<KnownReadings>;
 }
 
 /**
- * Watches the results of one Analytics and the rolls over them: checks each proposal by its data, challenges what is wrong, demands what isn't
+ * Watches the results of one Analytics, and the rolls and lists over them: checks each proposal by its data, challenges what is wrong, demands what isn't
  * there, and ends overdue questions. All it knows is on the chain, so it can be stopped and started anywhere, and run twice.
  *
  * What it never does: challenge a proposal that is right by the rules; ask a question twice; send what a simulation shows to revert. A fault for
@@ -51,7 +65,7 @@ export interface WatchOptions {
  */
 export class Watchtower {
   private readonly sender: Sender;
-  private state: { book: WatchBook; purse: Purse; results: ResultWatch; rolls: RollWatch } | undefined;
+  private state: Awaited<ReturnType<Watchtower["begin"]>> | undefined;
 
   constructor(private readonly options: WatchOptions) {
     this.sender = new Sender(options.provider, options.signer);
@@ -64,12 +78,12 @@ export class Watchtower {
    * Errors: those of the provider where the chain can't be read; trouble with one proposal is a note.
    */
   async round(): Promise<WatchNote[]> {
-    const { book, purse, results, rolls } = (this.state ??= await this.begin());
+    const { book, purse, results, rolls, lists } = (this.state ??= await this.begin());
     await book.read();
     purse.refresh();
     const block = await this.options.provider.getBlock("latest");
     const now = BigInt(block?.timestamp ?? 0);
-    return [...(await results.round(now)), ...(await rolls.round(now))];
+    return [...(await results.round(now)), ...(await rolls.round(now)), ...(await lists.round(now))];
   }
 
   private async begin() {
@@ -81,6 +95,7 @@ export class Watchtower {
     const { chainId } = await provider.getNetwork();
     const parts = { book, purse, sender, chainId };
     const results = await ResultWatch.open(this.options, parts);
-    return { book, purse, results, rolls: new RollWatch(this.options, { ...parts, results, deposit }) };
+    const rolls = new RollWatch(this.options, { ...parts, results, deposit });
+    return { book, purse, results, rolls, lists: new ListWatch(this.options, { ...parts, results }) };
   }
 }

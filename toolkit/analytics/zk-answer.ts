@@ -65,12 +65,12 @@ export async function proveBatch(
     const about = { request: fromHex(id), lower, upper };
     const many = committed.values.length;
     if (operation === Operation.Histogram) {
-      const { bins, proof } = await proveHistogram(
+      const { counts, proof } = await proveHistogram(
         committed,
         { ...about, size },
         await keyOf(circuitFor("histogram", many)),
       );
-      return { words: bins, proof };
+      return { words: counts, proof };
     }
     if (operation > Operation.Mean) {
       throw new ZkError("ITC_ZK_OPERATION", `Operation ${operation} has no circuit.`, "Open the readings instead.");

@@ -1,4 +1,4 @@
-import { type CommittedValues, placesFor, shifted, ZkError } from "../anchoring/zk-values.js";
+import { type CommittedValues, placesFor, secretsOf, ZkError } from "../anchoring/zk-values.js";
 import { concat, uintBytes } from "../internal/bytes.js";
 import { histogramStatement, type ProvableQuery, type Statement, sumStatement } from "./zk-statements.js";
 
@@ -61,7 +61,8 @@ export async function proveSum(
 /**
  * Proves how many of a batch's values are in which bin, for `IPartialVerifier.verifyHistogram`.
  *
- * @param query `size` is the number of bins, 2 to 16.
+ * @param query `size` is the number of bins, 2 to 64.
+ * @returns The values in each bin, and the same as the verifier takes them: 16 bins a word.
  * @param key Of the circuit `circuitFor("histogram", values.length)`.
  * @param load Instead of the installed snarkjs.
  * Errors: as `proveSum`.
@@ -71,23 +72,19 @@ export async function proveHistogram(
   query: ProvableQuery & { readonly size: number },
   key: ProvingKey,
   load?: Load,
-): Promise<{ readonly bins: bigint[]; readonly proof: Uint8Array }> {
-  const { bins, statement } = histogramStatement(committed, query);
-  return { bins, proof: await prove(committed, statement, key, load) };
+): Promise<{ readonly bins: bigint[]; readonly counts: bigint[]; readonly proof: Uint8Array }> {
+  const { bins, counts, statement } = histogramStatement(committed, query);
+  return { bins, counts, proof: await prove(committed, statement, key, load) };
 }
 
 async function prove(
-  { values, salt }: CommittedValues,
+  committed: CommittedValues,
   statement: Statement,
   { wasm, zkey }: ProvingKey,
   load: Load = () => import("snarkjs"),
 ): Promise<Uint8Array> {
   const { groth16 } = await loaded(load);
-  const input = {
-    ...statement,
-    salt: BigInt(`0x${Buffer.from(salt).toString("hex")}`),
-    values: shifted(values, placesFor(values.length)),
-  };
+  const input = { ...statement, ...secretsOf(committed) };
   try {
     // In this thread: workers would keep the process alive.
     const { proof } = await groth16.fullProve(input, wasm, zkey, undefined, undefined, { singleThread: true });

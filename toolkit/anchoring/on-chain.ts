@@ -1,3 +1,4 @@
+import type { Reading } from "../identity/digests.js";
 import { toHex } from "../internal/bytes.js";
 import { NO_VALUES } from "./batches.js";
 import type { Evidence } from "./evidence.js";
@@ -37,7 +38,7 @@ export interface ReadingPlace {
  * await anchor.verifySignedReading(reading, place, signerOf(key, addresses), signature);
  */
 export function onChain(
-  { reading, batch, entry }: Pick<Evidence, "reading" | "batch" | "entry">,
+  { reading, batch, entry }: { readonly reading: Reading } & Pick<Evidence, "batch" | "entry">,
   logSiblings: readonly Uint8Array[] = entry.siblings,
 ): [ReadingFields, ReadingPlace] {
   const { device, sequence, time, schema, content } = reading;

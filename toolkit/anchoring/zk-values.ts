@@ -43,7 +43,7 @@ export function isCommittable(values: readonly bigint[]): boolean {
  * Errors: ITC_ZK_VALUES.
  */
 export function commitValues(committed: CommittedValues): Uint8Array {
-  const { device, firstSequence, values, salt } = committed;
+  const { firstSequence, values, salt } = committed;
   if (!isCommittable(values) || salt.length !== SALT_BYTES || firstSequence < 0n || firstSequence >> 64n !== 0n) {
     throw new ZkError(
       "ITC_ZK_VALUES",
@@ -51,9 +51,20 @@ export function commitValues(committed: CommittedValues): Uint8Array {
       `Pass 1 to ${MAX_COMMITTED} values from -2^39 up to 2^39, a sequence of 64 bits and a salt of ${SALT_BYTES} bytes.`,
     );
   }
-  const head = (BigInt(device) << 64n) | firstSequence;
-  const places = placesFor(values.length);
-  return uintBytes(chain([bigintOf(salt), head, BigInt(values.length), ...packs(shifted(values, places))]), 32);
+  const places = shifted(values, placesFor(values.length));
+  return uintBytes(chain([bigintOf(salt), headOf(committed), BigInt(values.length), ...packs(places)]), 32);
+}
+
+/** A circuit's secret inputs, for so many places. */
+export function secretsOf(
+  committed: CommittedValues,
+  places: number = placesFor(committed.values.length),
+): { salt: bigint; head: bigint; values: bigint[] } {
+  return { salt: bigintOf(committed.salt), head: headOf(committed), values: shifted(committed.values, places) };
+}
+
+function headOf({ device, firstSequence }: CommittedValues): bigint {
+  return (BigInt(device) << 64n) | firstSequence;
 }
 
 /** How many places the circuit has that takes so many values. */
@@ -62,7 +73,7 @@ export function placesFor(count: number): 64 | 256 {
 }
 
 /** Values as the circuits take them: positive, and 0 in the places that aren't used. */
-export function shifted(values: readonly bigint[], places: number): bigint[] {
+function shifted(values: readonly bigint[], places: number): bigint[] {
   return Array.from({ length: places }, (_, k) => {
     const value = values[k];
     return value === undefined ? 0n : value + VALUE_OFFSET;

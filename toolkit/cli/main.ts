@@ -51,6 +51,7 @@ function program(): Command {
     .option("--out <folder>", "where addresses and ABIs go, by chain id", "deployments")
     .action(async (options) => (await heavy()).deploy(options));
   watching(itc);
+  aggregating(itc);
   return itc;
 }
 
@@ -61,6 +62,8 @@ function watching(itc: Command): void {
     .requiredOption("--rpc <url>", "a node of the chain; it is believed")
     .requiredOption("--addresses <folder>", "addresses that itc deploy has left, by chain id")
     .requiredOption("--data <place>", "a folder or http(s) address with <content>.ndjson")
+    .option("--readings <folder>", "files of published readings, to see who is left out and whether partials follow")
+    .option("--state <folder>", "where what the readings come to is kept, for one process", "aggregates")
     .option("--key-file <file>", "the private key that challenges and pays deposits")
     .option("--dry-run", "send nothing, say what would be sent")
     .option("--once", "look once, and exit with 1 where something is wrong")
@@ -89,6 +92,33 @@ function watching(itc: Command): void {
     .option("--content <hash>", "the SHA-256 that they should have")
     .option("--json", "print the findings as JSON")
     .action(async (file, options) => (await import("./result.js")).checkFile(file, options));
+}
+
+function aggregating(itc: Command): void {
+  const onChain = (name: string): Command =>
+    itc
+      .command(name)
+      .requiredOption("--rpc <url>", "a node of the chain; it is believed")
+      .requiredOption("--addresses <folder>", "addresses that itc deploy has left, by chain id")
+      .requiredOption("--readings <folder>", "files of published readings")
+      .option("--state <folder>", "where what the readings come to is kept, for one process", "aggregates")
+      .option("--from <block>", "the block in which the contracts were deployed", wholeNumber);
+  onChain("aggregate")
+    .description("build the result of a request from published readings, and propose it if there is a key")
+    .argument("<request>", "the id of the request")
+    .requiredOption("--data <folder>", "where the result's data go, as <content>.ndjson; publish them")
+    .option("--key-file <file>", "the private key that proposes, and puts down the bond; without it nothing is sent")
+    .option("--proved <readings>", "most readings of a device that you would lay open if asked", wholeNumber, 100)
+    .action(async (request, options) => (await import("./aggregate.js")).aggregate(request, options));
+  onChain("answer")
+    .description("answer questions about results that were proposed: show leaves, lay readings open")
+    .requiredOption("--data <place>", "a folder or http(s) address with <content>.ndjson")
+    .option("--key-file <file>", "the private key that sends answers")
+    .option("--proposer <address>", "for whom to answer (default: the key's)")
+    .option("--dry-run", "send nothing, say what would be sent")
+    .option("--once", "look once, and exit with 1 where something is in trouble")
+    .option("--every <seconds>", "how long to wait between looks", wholeNumber, 12)
+    .action(async (options) => (await import("./aggregate.js")).answer(options));
 }
 
 /** What brings an EVM along: who only checks evidence needs none, and doesn't wait for it. */

@@ -1,6 +1,5 @@
 import { id } from "ethers";
 import { Aggregator, type MarkedBatch } from "../analytics/aggregator.js";
-import type { OpenedReading } from "../analytics/batch-check.js";
 import { type AttestedPartial, buildResult } from "../analytics/build-result.js";
 import { ChainLogs } from "../analytics/chain-logs.js";
 import { membersAt } from "../analytics/membership.js";
@@ -8,6 +7,7 @@ import { noisyPartial } from "../analytics/noise.js";
 import { PartialDigests } from "../analytics/partial-digests.js";
 import { addToPartial, neutralPartial } from "../analytics/partials.js";
 import { Operation, type Query } from "../analytics/query.js";
+import { publishedBatch } from "../analytics/readings-format.js";
 import {
   ANY_DEVICE,
   type AnalysisRequest,
@@ -222,13 +222,10 @@ async function resultOf(world: World, state: RequestState, aggregator: Aggregato
 function* batchesOf(world: World): Generator<MarkedBatch> {
   const opened = new Map(world.anchored.map((item) => [keyOf(item), item]));
   for (const { account, gateway } of world.gateways.values()) {
-    for (const { index, time, batch } of gateway.anchoredBatches()) {
-      const readings = batch.readings.map((reading): OpenedReading | { digest: Uint8Array } => {
-        const measurement = opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
-        if (!measurement) return { digest: world.digests.reading(reading) };
-        return { reading, measurement, signature: reading.signature };
+    for (const anchored of gateway.anchoredBatches()) {
+      yield publishedBatch({ publisher: account.address, ...anchored }, world.digests, (reading) => {
+        return opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
       });
-      yield { publisher: account.address, index, entryTime: time, header: batch.header, readings };
     }
   }
 }

@@ -2,7 +2,6 @@ import { formatEther } from "ethers";
 import { Answerer, type OpenReading } from "../analytics/answer.js";
 import { challengeOf } from "../analytics/challenges.js";
 import type { DevicePartial } from "../analytics/pieces.js";
-import type { AnchoredReading } from "../analytics/result-faults.js";
 import { Origin } from "../analytics/result-tree.js";
 import { Watchtower } from "../analytics/watch.js";
 import { WatchBook } from "../analytics/watch-book.js";
@@ -33,6 +32,7 @@ export async function watch(world: World, step: StepOf<"watch">): Promise<string
   const proposals = standing(world);
   for (const { proposal } of proposals) proposal.isWatched = true;
   const signer = new ChainSigner(chain, account);
+  const partials = await ownPartials(world);
   const tower = new Watchtower({
     provider: chain.reader,
     signer,
@@ -40,8 +40,10 @@ export async function watch(world: World, step: StepOf<"watch">): Promise<string
     dataOf: shelf.source,
     most: before,
     patience: 0n,
-    partialOf: await ownPartials(world),
-    readingOf: (request, device) => anchoredReading(world, request, device),
+    readings: async (id) => ({
+      partialOf: (device) => partials.get(`${id} ${device.toLowerCase()}`),
+      readingOf: async (device) => openReadings(world, id, device)[0],
+    }),
   });
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const sent = noteCalls(world, step.by, signer, await tower.round());
@@ -116,15 +118,15 @@ function fallOf({ request, calls, author }: ProposalState): string {
     .join(", ")}`;
 }
 
-/** What a watcher has aggregated itself for each proposal that stands. */
-async function ownPartials(world: World): Promise<(request: string, device: string) => DevicePartial | undefined> {
+/** What a watcher has aggregated itself for each proposal that stands, by request and device. */
+async function ownPartials(world: World): Promise<Map<string, DevicePartial>> {
   const found = new Map<string, DevicePartial>();
   for (const { state } of standing(world)) {
     await withAggregator(world, state, (aggregator) => {
       for (const one of aggregator.partials()) found.set(`${state.id} ${one.device.toLowerCase()}`, one);
     });
   }
-  return (request, device) => found.get(`${request} ${device.toLowerCase()}`);
+  return found;
 }
 
 async function answerAll(world: World): Promise<number> {
@@ -180,36 +182,20 @@ async function nextDue(world: World): Promise<bigint | undefined> {
   );
 }
 
-/** The readings of a device that a request counts, with where they are. */
-function countedReadings(world: World, request: string, device: string) {
+/** The readings of a device that a request counts, open, with where they are. */
+function openReadings(world: World, request: string, device: string): OpenReading[] {
   const state = [...world.requests.values()].find(({ id }) => id === request);
   if (!state) return [];
   const { query } = state.request;
   return world.anchored
     .filter(({ reading }) => reading.device.toLowerCase() === device.toLowerCase())
     .filter(({ reading: { schema, time } }) => sameBytes(schema, query.schema) && time >= query.from && time < query.to)
-    .map((anchored) => ({
-      anchored,
-      evidence: anchored.gateway.evidenceOf(anchored.reading.device, anchored.reading.sequence),
-    }))
-    .filter(({ evidence }) => evidence.entry.time <= query.anchoredBy)
+    .map(({ gateway, reading, measurement, member }): OpenReading => {
+      const [fields, place] = onChain(gateway.evidenceOf(reading.device, reading.sequence));
+      const signer = toHex(signerOf(member.device.key, world.addresses));
+      const { value, salt } = measurement;
+      return { fields, place, value, salt: toHex(salt), signer, signature: toHex(reading.signature) };
+    })
+    .filter(({ place }) => place.entryTime <= query.anchoredBy)
     .slice(0, Number(query.cap));
-}
-
-function anchoredReading(world: World, request: string, device: string): AnchoredReading | undefined {
-  const [found] = countedReadings(world, request, device);
-  if (!found) return undefined;
-  const { anchored, evidence } = found;
-  const [reading, readingPlace] = onChain(evidence);
-  const signer = signerOf(anchored.member.device.key, world.addresses);
-  return { reading, readingPlace, signer, signature: anchored.reading.signature };
-}
-
-function openReadings(world: World, request: string, device: string): OpenReading[] {
-  return countedReadings(world, request, device).map(({ anchored, evidence }) => {
-    const [fields, place] = onChain(evidence);
-    const { value, salt } = anchored.measurement;
-    const signer = toHex(signerOf(anchored.member.device.key, world.addresses));
-    return { fields, place, value, salt: toHex(salt), signer, signature: toHex(anchored.reading.signature) };
-  });
 }

@@ -16,7 +16,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     
 
     encodeFunctionData(functionFragment: 'isDevelopment', values?: undefined): string;
-encodeFunctionData(functionFragment: 'verifyHistogram', values: [ValuesBatchStruct, BigNumberish, BigNumberish, BytesLike, BigNumberish[], BytesLike]): string;
+encodeFunctionData(functionFragment: 'verifyHistogram', values: [ValuesBatchStruct, BigNumberish, BigNumberish, BytesLike, BigNumberish, BigNumberish[], BytesLike]): string;
 encodeFunctionData(functionFragment: 'verifySum', values: [ValuesBatchStruct, BigNumberish, BigNumberish, BytesLike, BigNumberish, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'isDevelopment', data: BytesLike): Result;
@@ -69,7 +69,7 @@ decodeFunctionResult(functionFragment: 'verifySum', data: BytesLike): Result;
 
     
     verifyHistogram: TypedContractMethod<
-      [batch: ValuesBatchStruct, lower: BigNumberish, upper: BigNumberish, request: BytesLike, bins: BigNumberish[], proof: BytesLike, ],
+      [batch: ValuesBatchStruct, lower: BigNumberish, upper: BigNumberish, request: BytesLike, size: BigNumberish, counts: BigNumberish[], proof: BytesLike, ],
       [boolean],
       'view'
     >
@@ -92,7 +92,7 @@ decodeFunctionResult(functionFragment: 'verifySum', data: BytesLike): Result;
       'view'
     >;
 getFunction(nameOrSignature: 'verifyHistogram'): TypedContractMethod<
-      [batch: ValuesBatchStruct, lower: BigNumberish, upper: BigNumberish, request: BytesLike, bins: BigNumberish[], proof: BytesLike, ],
+      [batch: ValuesBatchStruct, lower: BigNumberish, upper: BigNumberish, request: BytesLike, size: BigNumberish, counts: BigNumberish[], proof: BytesLike, ],
       [boolean],
       'view'
     >;

@@ -76,8 +76,13 @@
         "type": "bytes32"
       },
       {
+        "internalType": "uint256",
+        "name": "size",
+        "type": "uint256"
+      },
+      {
         "internalType": "uint256[]",
-        "name": "bins",
+        "name": "counts",
         "type": "uint256[]"
       },
       {

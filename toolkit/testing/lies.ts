@@ -24,7 +24,7 @@ export const LIES = [
   "unsorted",
   /** A device stands under a second owner, the proposer. */
   "doubled",
-  /** A device is in whose owner hasn't agreed. */
+  /** A device is in that doesn't belong there, with figures that are made up. */
   "ineligible",
   /** A device is left out. */
   "omission",
@@ -42,13 +42,15 @@ export type Lie = (typeof LIES)[number];
 /** A lie that a result can't be told with. */
 export class LieError extends IotchainError {}
 
+/** A device that doesn't belong into a result. */
+export type Outsider = Pick<ResultLeaf, "owner" | "device">;
+
 /** What a liar has at hand. */
 export interface LieParts {
   readonly request: Pick<AnalysisRequest, "terms">;
   /** Address of an account that is in league with the proposer. */
   readonly accomplice: string;
-  /** The leaf of a device that doesn't belong into the result. */
-  readonly outsider?: ResultLeaf | undefined;
+  readonly outsider?: Outsider | undefined;
 }
 
 /**
@@ -79,8 +81,8 @@ export function falseResult(lie: Lie, honest: ResultTree, { request, accomplice,
     case "doubled":
       return sorted([...rest, { ...leaf, owner: accomplice }]);
     case "ineligible":
-      if (!outsider) throw impossible(lie, "a device with readings in the window whose owner hasn't agreed");
-      return sorted([...rest, outsider]);
+      if (!outsider) throw impossible(lie, "an active device that doesn't belong into it");
+      return sorted([...rest, { ...leaf, ...outsider }]);
     case "omission":
       if (rest.length === 1) throw impossible(lie, "two leaves");
       return new ResultTree(query, rest.toSpliced(counted, 1));

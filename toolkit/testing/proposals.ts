@@ -1,9 +1,7 @@
-import type { Aggregator } from "../analytics/aggregator.js";
-import { type AnalysisRequest, weightOf } from "../analytics/requests.js";
-import { nodeDigest, Origin, type ResultLeaf, type ResultTree } from "../analytics/result-tree.js";
+import { nodeDigest, type ResultTree } from "../analytics/result-tree.js";
 import { toHex } from "../internal/bytes.js";
 import type { Flow } from "./ledger.js";
-import type { Lie } from "./lies.js";
+import type { Lie, Outsider } from "./lies.js";
 import type { RequestState, World } from "./world.js";
 
 /** A challenge, a question or an answer that was sent about a proposal. */
@@ -75,21 +73,9 @@ export function halvesKept({ proposals }: World, { name, request: { terms } }: R
   return BigInt(lost.length) * (terms.bond - terms.bond / 2n);
 }
 
-/** The leaf of a device that is active and has readings, and doesn't belong into a result; undefined if there is none. */
-export function outsiderOf(
-  world: World,
-  { terms }: AnalysisRequest,
-  { leaves }: ResultTree,
-  aggregator: Aggregator,
-): ResultLeaf | undefined {
+/** A device that is active, and its owner, that don't belong into a result; undefined if there is none. */
+export function outsiderOf(world: World, { leaves }: ResultTree): Outsider | undefined {
   const members = new Set(leaves.map(({ device }) => device.toLowerCase()));
-  for (const { device, owner } of world.activated) {
-    const own = members.has(device.key.id.toLowerCase()) ? undefined : aggregator.partialOf(device.key.id);
-    if (!own) continue;
-    const { count, partial, ranges } = own;
-    const evidence = [ranges, new Uint8Array()] as const;
-    const said = { origin: Origin.Proved, count, weight: weightOf(terms, count), spent: 0n, evidence, partial };
-    return { owner: owner.address, device: device.key.id, ...said };
-  }
-  return undefined;
+  const found = world.activated.find(({ device }) => !members.has(device.key.id.toLowerCase()));
+  return found && { owner: found.owner.address, device: found.device.key.id };
 }

@@ -5,12 +5,12 @@ import { checkAll, type InvariantRecord, invariants } from "./invariants.js";
 import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
-import { finalise, propose, request, wait } from "./steps-analytics.js";
+import { cancel, finalise, propose, request, wait } from "./steps-analytics.js";
 import { askPeriod, attest, issue, project, retireCredits, sellCredits } from "./steps-carbon.js";
 import { dueOf, record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
-import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
+import { activate, consent, deploy, enrol, place, register, withdraw } from "./steps-identity.js";
 import { answer, question, watch } from "./steps-lies.js";
 import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
@@ -58,6 +58,8 @@ const HANDLERS: Handlers = {
   enrol,
   activate,
   consent,
+  withdraw,
+  place,
   record,
   request,
   propose,
@@ -65,6 +67,7 @@ const HANDLERS: Handlers = {
   question,
   answer,
   wait,
+  cancel,
   finalise,
   roll,
   list,
@@ -185,6 +188,7 @@ function totalOf(world: World, step: Step): number | undefined {
     membersOf(name).reduce((total, member) => total + dueOf(member, until).length, 0);
   switch (step.do) {
     case "activate":
+    case "place":
       return sum(step.fleets, (name) => membersOf(name).length);
     case "record":
       return sum(step.fleets, (name) => readingsOf(name, step.until));
@@ -195,7 +199,8 @@ function totalOf(world: World, step: Step): number | undefined {
       );
     case "consent":
     case "claim":
-      return world.accountsOf(step.owners).length;
+    case "withdraw":
+      return world.accountsOf(step.owners).slice(0, "count" in step ? step.count : undefined).length;
     case "verify":
       return step.sample;
     default:

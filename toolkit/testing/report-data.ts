@@ -50,7 +50,7 @@ export async function reportOf(
       batches: ledger.byOperation.get("append a batch")?.transactions ?? 0,
       transactions: ledger.total.transactions,
       gasUsed: Number(ledger.total.gasUsed),
-      itcPaid: formatEther(world.isDeployed ? ledger.sent(world.addresses.PayoutPool) : 0n),
+      itcPaid: formatEther(paidToOwners(world)),
     },
     steps,
     operations: operationsOf(ledger.byOperation),
@@ -65,6 +65,16 @@ export async function reportOf(
     ...(carbon && { carbon }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },
   };
+}
+
+/** By the pool, from results' own trees and by lists; what a list or a tree leaves goes to companies. */
+function paidToOwners(world: World): bigint {
+  if (!world.isDeployed) return 0n;
+  const { PayoutPool, PayoutLists, ResultClaims } = world.addresses;
+  const sinks = new Set<string>([PayoutPool, PayoutLists, ResultClaims]);
+  const isOwner = (account: string) => world.scenario.actors[world.nameOf.get(account) ?? ""]?.kind === "owner";
+  const payments = world.ledger.flows.filter(({ from, to }) => sinks.has(from) && isOwner(to));
+  return payments.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
 function operationsOf(tallies: ReadonlyMap<string, Tally>): ReportOperation[] {

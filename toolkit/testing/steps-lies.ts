@@ -14,8 +14,8 @@ import { ChainSigner } from "./chain-signer.js";
 import { Ledger } from "./ledger.js";
 import { noteFallen, type ProposalState, standing } from "./proposals.js";
 import { count, formatItc, formatItcChange } from "./report-format.js";
+import { withAggregator } from "./results.js";
 import type { StepOf } from "./scenario-schema.js";
-import { withAggregator } from "./steps-analytics.js";
 import { ReplayError, type World } from "./world.js";
 
 /** More than any lie needs; what stands then, stands. */

@@ -92,7 +92,7 @@ export interface RequestState {
   readonly requestedAt: bigint;
   readonly source: Source;
   readonly purpose: string;
-  status: "open" | "proposed" | "final" | "rolled" | "published";
+  status: "open" | "proposed" | "final" | "rolled" | "published" | "cancelled";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
   /** The actor who proposed, and why some devices contribute nothing; once there is a tree. */
@@ -141,6 +141,9 @@ export interface Verification {
   example: string[];
   readonly failures: string[];
 }
+
+/** Under what the world keeps the budget of an owner for a purpose. */
+export const budgetKey = (purpose: string, owner: string): string => `${purpose}:${owner}`;
 
 // Made once: parsing an ABI takes longer than sending what it encodes.
 const interfaces = {
@@ -202,6 +205,8 @@ export class World {
   keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
   /** Millionths of epsilon that devices have spent, by purpose and device. */
   readonly spent = new Map<string, bigint>();
+  /** Millionths of epsilon that owners allow, by {@link budgetKey}. */
+  readonly budgets = new Map<string, bigint>();
   /** ITC that each account has earned in all published epochs. */
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */

@@ -14,9 +14,9 @@ import {
   ResultTree,
 } from "../../toolkit/analytics/result-tree.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
+import { lyingTree } from "../../toolkit/testing/lies.js";
 import { enrolLot, keyOf } from "../identity/fleet.js";
 import { batchOf, claimed, honest, proposed, sourcesOf, upholds } from "./checking.js";
-import { lyingTree } from "./lies.js";
 import {
   anchored,
   asked,

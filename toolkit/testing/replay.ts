@@ -11,6 +11,7 @@ import { dueOf, record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
 import { activate, consent, deploy, enrol, place, register, withdraw } from "./steps-identity.js";
+import { answer, question, watch } from "./steps-lies.js";
 import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
   assemble,
@@ -62,6 +63,9 @@ const HANDLERS: Handlers = {
   record,
   request,
   propose,
+  watch,
+  question,
+  answer,
   wait,
   cancel,
   finalise,
@@ -124,7 +128,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
       note = await run(world, step);
       await checkAll(list, records, world);
       const broken = records.find(({ holds }) => !holds);
-      if (broken) throw new BrokenInvariant(broken);
+      if (broken) throw new BrokenInvariant(broken, list[records.indexOf(broken)]?.advice);
       if (step.do === "verify" || step.do === "inspect") requireProof(world);
       listener.done(note);
     } catch (error) {
@@ -150,11 +154,12 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
   });
 }
 
+const DEFECT = "This is a defect of the contracts, the toolkit or the node: report it.";
+
 /** An invariant that a step has broken. */
 export class BrokenInvariant extends IotchainError {
-  constructor({ name, firstFailure }: InvariantRecord) {
-    const what = `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`;
-    super("ITC_REPLAY_INVARIANT", what, "This is a defect of the contracts, the toolkit or the node: report it.");
+  constructor({ name, firstFailure }: InvariantRecord, advice = DEFECT) {
+    super("ITC_REPLAY_INVARIANT", `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`, advice);
   }
 }
 

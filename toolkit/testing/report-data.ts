@@ -12,6 +12,7 @@ import type {
 } from "./report.js";
 import { analysisOf } from "./report-analysis.js";
 import { carbonOf } from "./report-carbon.js";
+import { challengesOf } from "./report-challenges.js";
 import type { FleetState, World } from "./world.js";
 
 /** What the engine knows beside the world. */
@@ -33,6 +34,7 @@ export async function reportOf(
 ): Promise<Report> {
   const { scenario, ledger, chain } = world;
   const carbon = carbonOf(world);
+  const challenges = challengesOf(world);
   return {
     format: "iotchain-report/1",
     scenario: scenario.name,
@@ -58,6 +60,7 @@ export async function reportOf(
     analyses: [...world.requests.values()].map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
+    ...(challenges.length > 0 && { challenges }),
     ...(world.provenance && { provenance: world.provenance }),
     ...(carbon && { carbon }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },

@@ -25,28 +25,41 @@ export interface ScenarioResult extends BuiltResult {
   readonly refused: number;
 }
 
-/** What an honest aggregator comes to: its own check of the gateways' batches, and partials in the devices' words. */
-export async function resultOf(world: World, state: RequestState): Promise<ScenarioResult> {
-  const { request: asked, requestedAt } = state;
+/** Somebody's own check of the gateways' batches, for a request. */
+export async function withAggregator<Output>(
+  world: World,
+  { request: asked, id: request }: RequestState,
+  work: (aggregator: Aggregator) => Promise<Output> | Output,
+): Promise<Output> {
   const { addresses, chain } = world;
-  const domain = { chainId: chain.id, registry: addresses.DeviceRegistry };
   const logs = new ChainLogs(chain.reader, addresses.DataAnchor);
   const keys = new Map(world.activated.map(({ device }) => [device.key.id.toLowerCase(), device.key]));
   const aggregator = await Aggregator.open({
     file: ":memory:",
-    request: state.id,
+    request,
     query: asked.query,
-    registry: domain,
+    registry: { chainId: chain.id, registry: addresses.DeviceRegistry },
     witness: { isAnchored: logs.isAnchored, keyOf: (device) => keys.get(device.toLowerCase()) },
   });
   try {
     await aggregator.take(batchesFor(world, asked));
-    const members = await membersAt(chain.reader, addresses, asked, requestedAt);
-    const { said, refusals } = partialsBySource(world, state);
-    const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
-    const built = await buildResult({
-      chainId: chain.id,
-      analytics: addresses.Analytics,
+    return await work(aggregator);
+  } finally {
+    aggregator.close();
+  }
+}
+
+/** What an honest aggregator comes to: its own check of the gateways' batches, and partials in the devices' words. */
+export async function resultOf(world: World, state: RequestState): Promise<ScenarioResult> {
+  const { request: asked, requestedAt } = state;
+  const { addresses, chain } = world;
+  const members = await membersAt(chain.reader, addresses, asked, requestedAt);
+  const { said, refusals } = partialsBySource(world, state);
+  const domain = { chainId: chain.id, analytics: addresses.Analytics };
+  const digests = new PartialDigests(domain);
+  const built = await withAggregator(world, state, (aggregator) =>
+    buildResult({
+      ...domain,
       request: asked,
       digests,
       members,
@@ -55,12 +68,10 @@ export async function resultOf(world: World, state: RequestState): Promise<Scena
       isSigned: (device, digest, signer, signature) =>
         world.contracts.registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature)),
       mostProved: MOST_PROVED,
-    });
-    const refused = members.filter(({ device, isEligible }) => isEligible && refusals.has(device.toLowerCase())).length;
-    return { ...built, refused };
-  } finally {
-    aggregator.close();
-  }
+    }),
+  );
+  const refused = members.filter(({ device, isEligible }) => isEligible && refusals.has(device.toLowerCase())).length;
+  return { ...built, refused };
 }
 
 /**

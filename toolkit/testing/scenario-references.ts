@@ -148,7 +148,8 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
     const [key, name] = step.do === "grant-key" ? ["to", step.to] : ["of", step.of];
     problems.push(...missing(name, scenario.actors, "actor", [...path, key]));
   }
-  if (step.do === "unseal") problems.push(...missing(step.by, scenario.actors, "actor", [...path, "by"]));
+  if (step.do === "watch" || step.do === "question") check("by", step.by, ["watcher"]);
+  else if (step.do === "unseal") problems.push(...missing(step.by, scenario.actors, "actor", [...path, "by"]));
   else if (step.do === "verify" || step.do === "trace" || step.do === "inspect") check("by", step.by, ["verifier"]);
   else if (step.do === "replace" || step.do === "commission" || step.do === "counterfeit") return problems;
   else if ("by" in step && step.by !== undefined)
@@ -195,7 +196,7 @@ function fleetProblem(
   return [{ path, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
 }
 
-/** Who makes and receives parts: makers of goods are issuers. */
+/** Who makes and receives parts: makers of goods are issuers. And fleets that stand by themselves. */
 function makerReferences(scenario: Scenario, step: Step, path: readonly PropertyKey[]): ReferenceProblem[] {
   const issuer = (key: string, name: string) => wrongActor(scenario, name, ["issuer"], [...path, key]);
   switch (step.do) {
@@ -209,6 +210,7 @@ function makerReferences(scenario: Scenario, step: Step, path: readonly Property
     case "hand-over":
       return missing(step.to, scenario.actors, "actor", [...path, "to"]);
     case "bind":
+    case "question":
       return missing(step.fleet, scenario.fleets, "fleet", [...path, "fleet"]);
     default:
       return [];

@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 import { z } from "zod";
 import { EpcUri } from "../identity/epc.js";
+import { LIES } from "./lies.js";
 
 const NAME = /^[a-z][a-z0-9-]*$/;
 const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
@@ -30,7 +31,7 @@ const instant = z
 const positive = z.int("expected a whole number").min(1, "expected 1 or more");
 
 const Actor = z.strictObject({
-  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer"]),
+  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer", "watcher"]),
   /** More than one makes a group that acts as one name. */
   count: positive.max(10_000).default(1),
   /** ITC that the operator hands out to each at the start. */
@@ -137,7 +138,7 @@ const refused = z
   .optional();
 
 const VERBS =
-  "deploy, register, enrol, activate, consent, withdraw, place, record, request, propose, wait, cancel, finalise, roll, list, push, publish, claim, verify, " +
+  "deploy, register, enrol, activate, consent, withdraw, place, record, request, propose, watch, question, answer, wait, cancel, finalise, roll, list, push, publish, claim, verify, " +
   "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
   "film, grant-key, revoke-key, inspect, unseal, project, ask-period, attest, issue, sell-credits, retire-credits";
 const Step = z.discriminatedUnion(
@@ -192,7 +193,18 @@ const Step = z.discriminatedUnion(
       ...period,
       ...deal,
     }),
-    step("propose", { request: name, by: name, refused }),
+    step("propose", {
+      request: name,
+      by: name,
+      /** What the result says that isn't so. */
+      lie: z.enum(LIES).optional(),
+      refused,
+    }),
+    /** Goes on until nothing is left to challenge or to wait for; proposers answer what they can. */
+    step("watch", { by: name }),
+    /** Questions the first proved partial in a result that is of a device of the fleet. */
+    step("question", { request: name, by: name, fleet: name }),
+    step("answer", { by: name }),
     step("wait", { for: duration }),
     /** Gives a company back its money, before there was a result or when there can be none any more. */
     step("cancel", { request: name, by: name }),

@@ -11,12 +11,14 @@ import {
   Settlement,
   Weighting,
 } from "../analytics/requests.js";
-import { contentOfData } from "../analytics/result-data.js";
+import { contentOfData, writeResultData } from "../analytics/result-data.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
 import { toHex } from "../internal/bytes.js";
+import { falseResult } from "./lies.js";
+import { noteProposal, outsiderOf } from "./proposals.js";
 import { attempt } from "./refusals.js";
-import { noteSpent, resultOf } from "./results.js";
+import { noteSpent, resultOf, type ScenarioResult } from "./results.js";
 import type { Source, StepOf } from "./scenario-schema.js";
 import { inUnits, millionths } from "./units.js";
 import { ReplayError, type World } from "./world.js";
@@ -96,13 +98,17 @@ export async function open(
   });
 }
 
-/** An aggregator computes the result from what is anchored, and proposes it with a bond; or tries to, where the step says that it can't. */
+/** An aggregator computes the result from what is anchored, and proposes it, or a lie about it, with a bond; or tries to, where the step says that it can't. */
 export async function propose(world: World, step: StepOf<"propose">): Promise<string> {
   const state = world.request(step.request);
   const author = world.account(step.by);
-  const { tree, data, withheld, refused } = await resultOf(world, state);
+  const { tree, withheld, refused } = await told(world, step);
   const { reward, bond } = state.request.terms;
-  const args = [state.request, tree.root, toHex(tree.aggregate), await contentOfData(data())];
+  const header = { chainId: world.chain.id, analytics: world.addresses.Analytics, request: state.request };
+  const data = () => writeResultData({ ...header, leaves: tree.leaves.length }, tree.leaves);
+  const isShown = step.lie !== "withheld-data";
+  const content = isShown ? await world.shelf.put(data()) : await contentOfData(data());
+  const args = [state.request, tree.root, toHex(tree.aggregate), content];
   const send = async () => {
     await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
     await world.send(author, "Analytics", "propose", args, "propose a result");
@@ -112,12 +118,23 @@ export async function propose(world: World, step: StepOf<"propose">): Promise<st
     ...(withheld.size > 0 ? [`${withheld.size} withheld`] : []),
     ...(refused > 0 ? [`${refused} refuse`] : []),
   ];
-  const note = [`${count} readings of ${members} devices`, ...rest].join(", ");
+  const note = [`${step.lie ? `${step.lie}: ` : ""}${count} readings of ${members} devices`, ...rest].join(", ");
   if (await attempt(step, send)) return `${note}; refused: ${step.refused}`;
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
   world.requests.set(state.name, { ...state, status: "proposed", tree, shares, proposer: step.by, withheld });
-  noteSpent(world, state, tree.leaves);
+  noteProposal(world, { request: state.name, author: step.by, lie: step.lie, tree, isShown });
+  if (step.lie === undefined) noteSpent(world, state, tree.leaves);
   return note;
+}
+
+/** The honest result, or what a liar makes of it. */
+async function told(world: World, { request: name, by, lie }: StepOf<"propose">): Promise<ScenarioResult> {
+  const state = world.request(name);
+  const honest = await resultOf(world, state);
+  if (lie === undefined) return honest;
+  const accomplice = world.account(by).address;
+  const parts = { request: state.request, accomplice, outsider: outsiderOf(world, honest.tree) };
+  return { ...honest, tree: falseResult(lie, honest.tree, parts) };
 }
 
 /** Ends a request that has no result; the company has its money back. */

@@ -21,8 +21,10 @@ import type { Measured, VirtualDevice } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import { Ledger } from "./ledger.js";
 import { PartBook } from "./parts.js";
+import type { ProposalState } from "./proposals.js";
 import type { ReportProvenance } from "./report.js";
 import type { ActorKind, Fleet, Scenario, Source } from "./scenario-schema.js";
+import { Shelf } from "./shelf.js";
 import type { DeviceSeries } from "./sources.js";
 
 /** A step that can't be carried out as the scenario says. */
@@ -188,6 +190,10 @@ export class World {
   readonly anchored: Anchored[] = [];
   readonly recordings: Recorded[] = [];
   readonly requests = new Map<string, RequestState>();
+  /** All proposals ever, in their order. */
+  readonly proposals: ProposalState[] = [];
+  /** The data of proposals and rolls, for anybody to read. */
+  readonly shelf = new Shelf();
   readonly feeds = new Map<string, FeedState>();
   readonly covers = new Map<string, CoverState>();
   readonly carbon = new CarbonBook();

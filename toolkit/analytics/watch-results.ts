@@ -9,6 +9,7 @@ import { type Challengeable, isChallengeable, isFaultBy, shuffled } from "./faul
 import { membersAt } from "./membership.js";
 import { checkable } from "./open-readings.js";
 import { PartialDigests } from "./partial-digests.js";
+import { Recent } from "./recent.js";
 import type { AnalysisRequest } from "./requests.js";
 import { writeResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultFault } from "./result-faults.js";
@@ -34,6 +35,7 @@ const MOST_FAULTS = 20;
 /** Partials that are questioned of a result under the policy "sampled". */
 const SAMPLE = 3;
 const PATIENCE = 600n;
+const MOST_TREES = 8;
 
 /** A proposal that can be challenged. */
 interface Standing {
@@ -67,7 +69,8 @@ export class ResultWatch {
   private readonly notes = new Notes();
   private readonly cases = new Map<string, Case>();
   private readonly shown = new Map<string, ShownLeaf>();
-  private readonly trees = new Map<string, ResultTree>();
+  /** Of proposals that aren't open any longer: their data can be got again. */
+  private readonly trees = new Recent<ResultTree>(MOST_TREES);
   private readonly digests: PartialDigests;
   private readonly earlier: EarlierResults;
 
@@ -96,6 +99,7 @@ export class ResultWatch {
       if (standing) stamps.set(standing.stamp, standing);
     }
     for (const stamp of this.cases.keys()) if (!stamps.has(stamp)) this.cases.delete(stamp);
+    for (const key of this.shown.keys()) if (!stamps.has(key.split(" ", 1)[0] ?? "")) this.shown.delete(key);
     await this.settle(new Set(stamps.keys()), now);
     for (const standing of stamps.values()) {
       await this.look(standing, now).catch((error: unknown) => this.trouble(standing, error));

@@ -1,4 +1,4 @@
-import { isError, type Provider } from "ethers";
+import { getAddress, isError, type Provider, toBeHex } from "ethers";
 import type { Addresses } from "../addresses.js";
 import { type RebuiltLog, readLog } from "../anchoring/log-reader.js";
 import { DataAnchor__factory, QuestionDesk__factory } from "../contracts.js";
@@ -10,12 +10,16 @@ import { type DevicePartial, encodePiece, foldPieces } from "./pieces.js";
 import type { Query } from "./query.js";
 import { ReadingHasher } from "./reading-hasher.js";
 import type { AnalysisRequest } from "./requests.js";
+import type { KnownReadings } from "./watch.js";
+import type { WatchBook } from "./watch-book.js";
 
 /** The contracts by which contributed readings are found and checked. */
 export type ContributionAddresses = Pick<Addresses, "DeviceRegistry" | "DataAnchor" | "Analytics" | "QuestionDesk">;
 
 const desk = QuestionDesk__factory.createInterface();
+/** In hex digits. */
 const WORD = 64;
+const SELECTOR = 8;
 
 /**
  * Readings of a device that were laid open on chain by `contributeReadings` and still hold, from the calldata of the transaction that contributed them last:
@@ -34,7 +38,8 @@ export class ContributedReadings {
    * @param id The request's.
    * Errors: the provider's; ITC_LOG_MISMATCH.
    */
-  async of(id: string, request: AnalysisRequest, device: string): Promise<OpenReading[]> {
+  async of(id: string, request: AnalysisRequest, anySpelling: string): Promise<OpenReading[]> {
+    const device = getAddress(anySpelling);
     const { Analytics, QuestionDesk } = this.addresses;
     const contract = QuestionDesk__factory.connect(QuestionDesk, this.provider);
     const count = await contract.contributionOf(Analytics, id, device);
@@ -52,11 +57,22 @@ export class ContributedReadings {
     return [];
   }
 
-  /** What contributed readings come to; undefined where there are none to be had. Errors: see {@link of}. */
-  async partialOf(id: string, request: AnalysisRequest, device: string): Promise<DevicePartial | undefined> {
-    const open = await this.of(id, request, device);
-    if (open.length === 0) return undefined;
-    return foldPieces(request.query, device, [pieceOf(open, await this.hasher())]);
+  /** What a watcher knows itself, and of other devices what was contributed. */
+  async beside(
+    own: KnownReadings,
+    id: string,
+    request: AnalysisRequest,
+    devices: Iterable<DeviceId>,
+    onTrouble: (error: unknown) => void,
+  ): Promise<KnownReadings> {
+    const found = new Map<string, DevicePartial>();
+    for (const device of devices) {
+      if (own.partialOf?.(device)) continue;
+      const open = await this.of(id, request, device).catch(onTrouble);
+      if (!open || open.length === 0) continue;
+      found.set(device, foldPieces(request.query, device, [pieceOf(open, await this.hasher())]));
+    }
+    return { ...own, partialOf: (device) => own.partialOf?.(device) ?? found.get(getAddress(device)) };
   }
 
   private async hasher(): Promise<ReadingHasher> {
@@ -103,6 +119,22 @@ export class ContributedReadings {
   }
 }
 
+/** Contributions to a request that hold, by device: of one that has changed since they don't. Errors: the provider's. */
+export async function contributionsTo(
+  id: string,
+  book: WatchBook,
+  provider: Provider,
+  { Analytics, QuestionDesk }: ContributionAddresses,
+): Promise<Map<DeviceId, bigint>> {
+  const contract = QuestionDesk__factory.connect(QuestionDesk, provider);
+  const found = new Map<DeviceId, bigint>();
+  for (const device of book.contributedTo(id)) {
+    const count = await contract.contributionOf(Analytics, id, device);
+    if (count > 0n) found.set(device, count);
+  }
+  return found;
+}
+
 /** A piece of open readings, see `foldPieces`. */
 export function pieceOf(open: readonly OpenReading[], hasher: ReadingHasher): Uint8Array {
   const accepted = open.map(({ fields, value }) => {
@@ -122,14 +154,15 @@ function* callsIn(
   device: string,
   count: bigint,
 ): Generator<OpenReading[]> {
-  // Selector, Analytics, request and device; then where readings begin, and how many there are.
+  // All but where readings begin, and how many there are.
   const head = desk.encodeFunctionData("contributeReadings", [analytics, request, device, []]).slice(2, -2 * WORD);
-  for (let at = data.indexOf(head); at >= 0; at = data.indexOf(head, at + head.length)) {
-    if (at % 2 !== 0) continue;
+  for (let at = data.indexOf(head); at >= 0; at = data.indexOf(head, at + 1)) {
+    const where = at + head.length;
+    const length = at + SELECTOR + 2 * Number(`0x${data.slice(where, where + WORD) || "0"}`);
+    // Looked at before all is decoded, which may be a flood of words.
+    if (at % 2 !== 0 || data.slice(length, length + WORD) !== toBeHex(count, 32).slice(2)) continue;
     const readings = decoded(`0x${data.slice(at)}`);
-    if (readings && BigInt(readings.length) === count && readings.every(({ fields }) => fields.device === device)) {
-      yield readings;
-    }
+    if (readings?.every(({ fields }) => fields.device === device)) yield readings;
   }
 }
 

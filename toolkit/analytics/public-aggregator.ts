@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Provider } from "ethers";
-import { Analytics__factory, ITC__factory, QuestionDesk__factory } from "../contracts.js";
+import { Analytics__factory, ITC__factory } from "../contracts.js";
+import type { DeviceId } from "../identity/keys.js";
 import { toHex } from "../internal/bytes.js";
 import { AnalyticsError } from "./analytics-error.js";
 import type { AnswerOptions } from "./answer.js";
 import { type BuiltResult, buildResult } from "./build-result.js";
-import { pieceOf } from "./contributed-readings.js";
+import { contributionsTo, pieceOf } from "./contributed-readings.js";
 import type { DataSource } from "./data-sources.js";
 import { membersAt } from "./membership.js";
 import { PartialDigests } from "./partial-digests.js";
@@ -72,14 +73,14 @@ export async function aggregatePublic(id: string, sources: PublicSources): Promi
   const { requestedAt } = await analytics.statusOf(request);
   const members = await membersAt(provider, addresses, request, requestedAt, { fromBlock });
   const { partialOf, readingsOf } = await readings.of(id, request);
-  const contributed = await contributions(book, id, sources);
+  const contributed = await contributionsTo(id, book, provider, addresses);
   const { chainId } = await provider.getNetwork();
   const domain = { chainId, analytics: addresses.Analytics };
   // Made of just the readings that an answer would lay open, each checked as things are now.
   const hasher = new ReadingHasher({ chainId, registry: addresses.DeviceRegistry });
   const pieces = new Map<string, Uint8Array>();
-  for (const [device, count] of contributed) {
-    const open = count > 0n ? await readingsOf(device) : [];
+  for (const device of contributed.keys()) {
+    const open = await readingsOf(device);
     if (open.length > 0) pieces.set(device, pieceOf(open, hasher));
   }
   const built = await buildResult({
@@ -91,20 +92,11 @@ export async function aggregatePublic(id: string, sources: PublicSources): Promi
       const piece = pieces.get(device);
       return piece ? foldPieces(request.query, device, [piece], most) : partialOf(device, most);
     },
-    contributionOf: (device) => contributed.get(device) ?? 0n,
+    contributionOf: (device) => contributed.get(device as DeviceId) ?? 0n,
     isSteady: (device) => pieces.has(device) || readings.isSteady(id, device),
     mostProved,
   });
   return { ...built, request, content: await contentOfData(built.data()) };
-}
-
-async function contributions(book: WatchBook, id: string, { provider, addresses }: PublicSources) {
-  const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
-  const found = new Map<string, bigint>();
-  for (const device of book.contributedTo(id)) {
-    found.set(device, await desk.contributionOf(addresses.Analytics, id, device));
-  }
-  return found;
 }
 
 /** Writes the data of a result where `folderSource` finds them; the folder is made if it isn't there. Returns the path. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { getAddress, type Provider } from "ethers";
+import type { Provider } from "ethers";
 import { type RebuiltLog, readLog } from "../anchoring/log-reader.js";
 import { DeviceRegistry__factory } from "../contracts.js";
 import type { RegistryDomain } from "../identity/digests.js";
@@ -91,7 +91,7 @@ export class PublicReadings {
       partialOf: (device, most) => aggregator.partialOf(device, most),
       readingsOf: async (device) => {
         // Before those that are published: whoever was held to these must find the same again, whatever is published later.
-        const contributed = await this.contributed.of(id, request, getAddress(device));
+        const contributed = await this.contributed.of(id, request, device);
         const bySequence = new Map(contributed.map((one) => [one.fields.sequence, one]));
         for await (const one of this.open(aggregator, device)) {
           if (!bySequence.has(one.fields.sequence)) bySequence.set(one.fields.sequence, one);

@@ -1,8 +1,8 @@
 import { Analytics__factory, QuestionDesk__factory } from "../contracts.js";
-import type { DeviceId } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { challengeOf, demandOf, settleOf } from "./challenges.js";
 import { checkResult } from "./check-result.js";
+import { ContributedReadings, contributionsTo } from "./contributed-readings.js";
 import { courtViews } from "./court-views.js";
 import { DataError } from "./data-sources.js";
 import { type Challengeable, isChallengeable, isFaultBy, shuffled } from "./fault-views.js";
@@ -252,12 +252,16 @@ export class ResultWatch {
   }
 
   private async sources(
-    { facts, snapshot, proposed }: Standing,
+    standing: Standing,
     earlier: readonly EarlierResult[],
     readings: KnownReadings,
   ): Promise<CheckSources> {
+    const { facts, snapshot, proposed } = standing;
     const { provider, addresses, fromBlock = 0 } = this.options;
-    const contributions = await this.contributions(proposed.id);
+    const contributions = await contributionsTo(proposed.id, this.parts.book, provider, addresses);
+    const contributed = new ContributedReadings(provider, addresses, fromBlock);
+    const onTrouble = (error: unknown) => this.trouble(standing, error);
+    const known = await contributed.beside(readings, proposed.id, facts.request, contributions.keys(), onTrouble);
     const needsMembers = contributions.size > 0 || readings.readingOf !== undefined;
     return {
       digests: this.digests,
@@ -265,20 +269,8 @@ export class ResultWatch {
       members: needsMembers ? await membersAt(provider, addresses, facts.request, snapshot, { fromBlock }) : [],
       contributions,
       earlier,
-      ...checkable(readings),
+      ...checkable(known),
     };
-  }
-
-  /** Those that hold: of a device that has changed since they don't. */
-  private async contributions(id: string): Promise<Map<DeviceId, bigint>> {
-    const { provider, addresses } = this.options;
-    const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
-    const found = new Map<DeviceId, bigint>();
-    for (const device of this.parts.book.contributedTo(id)) {
-      const count = await desk.contributionOf(addresses.Analytics, id, device);
-      if (count > 0n) found.set(device, count);
-    }
-    return found;
   }
 
   private async shownOf({ stamp, facts }: Standing): Promise<ShownLeaf[]> {

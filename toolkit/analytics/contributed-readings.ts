@@ -1,7 +1,7 @@
 import { getAddress, isError, type Provider, toBeHex } from "ethers";
 import type { Addresses } from "../addresses.js";
 import { type RebuiltLog, readLog } from "../anchoring/log-reader.js";
-import { DataAnchor__factory, QuestionDesk__factory } from "../contracts.js";
+import { DataAnchor__factory, type OpenReadingStructOutput, QuestionDesk__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { paged } from "../internal/pages.js";
@@ -168,10 +168,11 @@ function* callsIn(
 
 function decoded(data: string): OpenReading[] | undefined {
   try {
-    const [, , , readings] = desk.decodeFunctionData("contributeReadings", data);
-    return (readings as OpenReading[]).map(({ fields, place, value, salt, signer, signature }) => {
+    const readings: OpenReadingStructOutput[] = desk.decodeFunctionData("contributeReadings", data)[3];
+    return readings.map(({ fields, place, value, salt, signer, signature }) => {
       const { device, sequence, time, schema, content } = fields;
-      const { publisher, index, entryTime, count, first, last, values, path, batchSiblings, logSiblings } = place;
+      // By position: `values` of what ethers decodes is the method of an array.
+      const [publisher, index, entryTime, count, first, last, path, values, batchSiblings, logSiblings] = place;
       return {
         fields: { device, sequence, time, schema, content },
         place: {

@@ -1,7 +1,8 @@
 import { expect } from "chai";
-import { id } from "ethers";
+import { id, toBeHex } from "ethers";
 import { checkResult, nextDemand } from "../../toolkit/analytics/check-result.js";
 import { climbResult, ruleOnNode } from "../../toolkit/analytics/court-model.js";
+import { UNLIMITED } from "../../toolkit/analytics/membership.js";
 import { PartialDigests } from "../../toolkit/analytics/partial-digests.js";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
 import {
@@ -13,9 +14,9 @@ import {
   ResultTree,
 } from "../../toolkit/analytics/result-tree.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
+import { lyingTree } from "../../toolkit/testing/lies.js";
 import { enrolLot, keyOf } from "../identity/fleet.js";
 import { batchOf, claimed, honest, proposed, sourcesOf, upholds } from "./checking.js";
-import { lyingTree } from "./lies.js";
 import {
   anchored,
   asked,
@@ -112,6 +113,31 @@ describe("Checking a result", () => {
         compareLeaves,
       ),
     );
+  });
+
+  it("says of members the same however many owners have agreed", async () => {
+    const market = await openMarket();
+    const move = async (k: number, to: string) => {
+      const [from, device] = [market.owners[k % 3] ?? raise(), market.keys[k]?.id ?? raise()];
+      await market.registry.connect(from).transferFrom(from.address, to, device);
+      return device;
+    };
+    const sold = await move(1, market.watcher.address);
+    const given = await move(3, market.owners[2]?.address ?? "");
+    const few = (await sourcesOf(market, await asked(market))).members;
+    for (let k = 0n; k < 70n; k++) {
+      const address = toBeHex(0x1000n + k, 20);
+      await market.networkHelpers.setBalance(address, 10n ** 18n);
+      await market.networkHelpers.impersonateAccount(address);
+      const owner = await market.ethers.getSigner(address);
+      const terms = { expiry: FAR, cohort: 0n, price: 0n, budget: UNLIMITED };
+      await market.consents.connect(owner).grant(id("Anything"), terms);
+    }
+    const many = (await sourcesOf(market, await asked(market, { salt: id("of many") }))).members;
+    expect(many).to.deep.equal(few);
+    expect(few.map(({ device }) => device))
+      .to.include(given)
+      .and.not.include(sold);
   });
 
   it("says of members only those of the lot that is asked for", async () => {

@@ -9,7 +9,7 @@ import {
   type ResultTree,
 } from "../../toolkit/analytics/result-tree.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
-import { lyingTree } from "./lies.js";
+import { lyingTree } from "../../toolkit/testing/lies.js";
 import {
   anchored,
   asked,

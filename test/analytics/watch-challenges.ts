@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { id } from "ethers";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
-import { compareLeaves, type ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
+import type { ResultLeaf, ResultTree } from "../../toolkit/analytics/result-tree.js";
+import { falseResult } from "../../toolkit/testing/lies.js";
+import { Shelf } from "../../toolkit/testing/shelf.js";
 import {
   asked,
   attestedLeaf,
@@ -16,7 +18,7 @@ import {
   treeOf,
   withheldLeaf,
 } from "./market.js";
-import { brief, changesOf, proposeData, Shelf, towerOf, type WatchStage, withLeaves } from "./watched.js";
+import { brief, changesOf, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
 
 const NOISY = { terms: { epsilon: 1_000_000n } };
 
@@ -67,11 +69,12 @@ function raised<Missing>(): Missing {
   return undefined as Missing;
 }
 
+const partsOf = ({ market, request }: WatchStage) => ({ request, accomplice: market.proposer.address });
+
 describe("A watchtower against a false result", () => {
   it("challenges leaves out of order by the node above them", async () => {
     const stage = await withLeaves();
-    const [first = raise(), second = raise(), ...rest] = [...stage.leaves].sort(compareLeaves);
-    await takenDown(stage, new ResultTree(stage.request.query, [second, first, ...rest], false), "challengeNode");
+    await takenDown(stage, falseResult("unsorted", stage.tree, partsOf(stage)), "challengeNode");
   });
 
   it("challenges leaves that break the rules by themselves", async () => {
@@ -101,8 +104,7 @@ describe("A watchtower against a false result", () => {
 
   it("challenges a device under two owners", async () => {
     const stage = await withLeaves();
-    const twin = { ...(stage.leaves[0] ?? raise()), owner: ownerOf(stage.market, 1) };
-    await takenDown(stage, treeOf(stage.request, [...stage.leaves, twin]), "challengeDouble");
+    await takenDown(stage, falseResult("doubled", stage.tree, partsOf(stage)), "challengeDouble");
   });
 
   it("challenges a signature that isn't the device's", async () => {

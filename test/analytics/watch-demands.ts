@@ -2,9 +2,10 @@ import { expect } from "chai";
 import { noisyPartial } from "../../toolkit/analytics/noise.js";
 import { neutralPartial } from "../../toolkit/analytics/partials.js";
 import { Operation } from "../../toolkit/analytics/query.js";
-import { leafWords, nodeDigest, type ResultTree } from "../../toolkit/analytics/result-tree.js";
-import { toHex } from "../../toolkit/internal/bytes.js";
-import { lyingTree } from "./lies.js";
+import { nodeDigest } from "../../toolkit/analytics/result-tree.js";
+import { keccak256, toHex } from "../../toolkit/internal/bytes.js";
+import { lyingTree } from "../../toolkit/testing/lies.js";
+import { Shelf } from "../../toolkit/testing/shelf.js";
 import {
   ANSWER,
   asked,
@@ -24,7 +25,6 @@ import {
   brief,
   changesOf,
   proposeData,
-  Shelf,
   silentTower,
   towerOf,
   type WatchStage,
@@ -160,19 +160,37 @@ describe("A watchtower and data that it can't get", () => {
     expect(again.filter((line) => line.startsWith("sent"))).to.deep.equal([]);
   });
 
+  it("challenges a root that isn't what the published leaves come to, at once", async () => {
+    for (const lie of [{ weight: 100n }, { count: 1n }, { aggregate: `0x${"11".repeat(32)}` }]) {
+      const stage = await withLeaves();
+      const { root, node } = lyingTree(stage.tree, stage.tree.height, 0, lie);
+      const aggregate = stage.tree.aggregate;
+      if (lie.aggregate) {
+        // A root names the bytes that come with it.
+        const other = aggregate.with(31, (aggregate[31] ?? 0) ^ 1);
+        const changed = { ...node, summary: { ...node.summary, aggregate: toHex(keccak256(other)) } };
+        await proposeData(stage, { root: changed, aggregate: other }, stage.tree);
+      } else await proposeData(stage, { root, aggregate }, stage.tree);
+      const said = brief(await towerOf(stage, { most: 0n }).round());
+      expect(said.filter((line) => line.startsWith("sent"))).to.deep.equal(["sent challengeNode"]);
+      expect(await stands(stage)).to.equal(false);
+    }
+  });
+
   it("finds a lying node by halving, which no answer can show", async () => {
     const stage = await withLeaves();
     const { market, request, tree } = stage;
     const lie = lyingTree(tree, 1, 1, { weight: 100n });
     await proposeData(stage, { root: lie.root, aggregate: lie.aggregate }, tree);
     const tower = towerOf(stage);
+    const liar = answererOf(stage, lie.answers);
     const told = brief(await tower.round());
     expect(told[0]).to.match(/^unseen .*root/);
     expect(told.filter((line) => line.startsWith("sent demand")).length).to.be.greaterThan(0);
-    await showAround(stage, tree, lie);
+    await liar.round();
     for (let round = 0; round < 3 && (await stands(stage)); round++) {
       await tower.round();
-      await showAround(stage, tree, lie);
+      await liar.round();
       await pass(stage, ANSWER + 1n);
       await tower.round();
     }
@@ -251,28 +269,4 @@ describe("A watchtower and data that it can't get", () => {
 
 function toHexOf({ tree }: WatchStage): string {
   return toHex(nodeDigest(tree.root));
-}
-
-/** Shows what of a lying tree can be shown: the ways that merge, with the lie beside them. */
-async function showAround({ market, request }: WatchStage, tree: ResultTree, lie: ReturnType<typeof lyingTree>) {
-  for (const [index, leaf] of tree.leaves.entries()) {
-    const { path, siblings, aggregates } = tree.siblings(index);
-    const honest = toHex(nodeDigest(tree.node(1, 1).node));
-    const lied = siblings.map((node) => (toHex(nodeDigest(node)) === honest ? lie.node : node));
-    const [first, second] = leaf.evidence;
-    await market.desk
-      .show(
-        market.addresses.Analytics,
-        request,
-        index,
-        leafWords(leaf),
-        toHex(leaf.partial),
-        toHex(first),
-        toHex(second),
-        path,
-        lied,
-        aggregates,
-      )
-      .catch(() => undefined);
-  }
 }

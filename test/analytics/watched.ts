@@ -1,11 +1,11 @@
 import { Answerer, type AnswerOptions } from "../../toolkit/analytics/answer.js";
-import type { DataSource } from "../../toolkit/analytics/data-sources.js";
 import type { AnalysisRequest } from "../../toolkit/analytics/requests.js";
-import { contentOfData, writeResultData } from "../../toolkit/analytics/result-data.js";
+import { writeResultData } from "../../toolkit/analytics/result-data.js";
 import type { ResultNode, ResultTree } from "../../toolkit/analytics/result-tree.js";
 import { type WatchOptions, Watchtower } from "../../toolkit/analytics/watch.js";
 import type { WatchNote } from "../../toolkit/analytics/watch-notes.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
+import { Shelf } from "../../toolkit/testing/shelf.js";
 import {
   anchored,
   asked,
@@ -19,26 +19,6 @@ import {
   readingsOf,
   treeOf,
 } from "./market.js";
-
-/** Data by content, as a mirror has them. */
-export class Shelf {
-  readonly kept = new Map<string, Uint8Array>();
-  readonly source: DataSource = async (content) => {
-    const data = this.kept.get(content);
-    return data && one(data);
-  };
-
-  async put(data: Iterable<Uint8Array>): Promise<string> {
-    const bytes = new Uint8Array(Buffer.concat([...data]));
-    const content = await contentOfData([bytes]);
-    this.kept.set(content, bytes);
-    return content;
-  }
-}
-
-async function* one(data: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield data;
-}
 
 /** A market with a request and an honest tree of six devices, ready to be proposed. */
 export async function withLeaves(changes: Changes = {}) {

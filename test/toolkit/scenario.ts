@@ -160,6 +160,6 @@ describe("scenario files", () => {
 
   it("include the city's, which is right", async () => {
     const { fleets, steps } = await loadScenario(CITY);
-    expect([Object.keys(fleets).length, steps.length]).to.deep.equal([9, 20]);
+    expect([Object.keys(fleets).length, steps.length]).to.deep.equal([9, 47]);
   });
 });

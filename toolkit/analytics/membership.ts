@@ -1,4 +1,4 @@
-import { getAddress, type Provider, ZeroHash } from "ethers";
+import { dataSlice, getAddress, type Provider, ZeroHash } from "ethers";
 import { ConsentRegistry__factory, DeviceRegistry__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
 import { paged } from "../internal/pages.js";
@@ -100,6 +100,28 @@ async function ownersWhoAgreed(
   return found;
 }
 
+/** A node finds the transfers of so many owners; of more, whoever asks sifts all transfers. */
+const MOST_NAMED = 64;
+
+async function transfersOf(
+  provider: Provider,
+  registry: string,
+  owners: ReadonlySet<string>,
+  from: number,
+  to: number,
+) {
+  const named = [...owners];
+  const asked = named.length > MOST_NAMED ? [[]] : [[null, named], [named]];
+  const events = DeviceRegistry__factory.createInterface();
+  const logs = await Promise.all(
+    asked.map((values) => {
+      const topics = events.encodeFilterTopics("Transfer", values);
+      return provider.getLogs({ address: registry, topics, fromBlock: from, toBlock: to });
+    }),
+  );
+  return logs.flat().sort((a, b) => a.blockNumber - b.blockNumber || a.index - b.index);
+}
+
 /** Devices by what the registry's events say of who had them at the end of the last block, of these owners alone. */
 async function devicesOf(
   provider: Provider,
@@ -110,14 +132,15 @@ async function devicesOf(
   to: number,
 ): Promise<Map<DeviceId, string>> {
   const contract = DeviceRegistry__factory.connect(registry, provider);
-  const { Transfer, DeviceActivated } = contract.filters;
+  const { DeviceActivated } = contract.filters;
   const held = new Map<DeviceId, string>();
   const ofLot = new Set<string>();
+  if (owners.size === 0) return held;
   await paged(from, to, async (a, b) => {
-    for (const { args } of await contract.queryFilter(Transfer(), a, b)) {
-      const device = getAddress(`0x${args.tokenId.toString(16).padStart(40, "0")}`) as DeviceId;
-      if (owners.has(args.to)) held.set(device, args.to);
-      else held.delete(device);
+    for (const { topics } of await transfersOf(provider, registry, owners, a, b)) {
+      const [holder = "", device = ""] = topics.slice(2).map((topic) => getAddress(dataSlice(topic, 12)));
+      if (owners.has(holder)) held.set(device as DeviceId, holder);
+      else held.delete(device as DeviceId);
     }
     if (lot === ZeroHash) return;
     for (const { args } of await contract.queryFilter(DeviceActivated(lot), a, b)) ofLot.add(args.device);

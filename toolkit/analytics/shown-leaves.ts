@@ -1,12 +1,13 @@
 import type { Provider, TransactionResponse } from "ethers";
 import { QuestionDesk__factory } from "../contracts.js";
 import type { DeviceId } from "../identity/keys.js";
-import { fromHex, keccak256, toHex } from "../internal/bytes.js";
+import { fromHex, keccak256, sameBytes, toHex } from "../internal/bytes.js";
 import { nodeHash } from "../internal/merkle.js";
 import { nextDemand } from "./check-result.js";
-import { mergeSummaries } from "./court-model.js";
+import { mergeSummaries, ruleOnNode } from "./court-model.js";
 import { mergePartials } from "./partials.js";
 import type { Query } from "./query.js";
+import type { ResultFault } from "./result-faults.js";
 import {
   isRootOf,
   leafNode,
@@ -113,10 +114,8 @@ function placeOf(
 /** What is known of a proposal whose data don't make its root. */
 export interface Known {
   readonly query: Query;
-  /** The digest of the proposal's root. */
-  readonly root: string;
-  /** How many leaves the root says there are. */
-  readonly size: number;
+  /** The proposal's root, as its event has it. */
+  readonly root: ResultNode;
   /** The published leaves, right or wrong, if there are any. */
   readonly published: readonly ResultLeaf[];
   readonly shown: readonly ShownLeaf[];
@@ -128,19 +127,34 @@ export interface Known {
   readonly rounds: number;
 }
 
-/** The proposal's tree, where what was published and shown make it; else which leaves to demand next, the most telling first. */
-export function pieceTogether(known: Known): { readonly tree: ResultTree } | { readonly next: number[] } {
-  const { query, root, size, published, shown, suspect, demanded, rounds } = known;
+/** What is known of a proposal: all of it, or a lie at its top, or which leaves to demand next, the most telling first. */
+export type Pieced = { readonly tree: ResultTree; readonly fault?: ResultFault } | { readonly next: number[] };
+
+/** Makes the proposal's tree of what was published and shown. */
+export function pieceTogether(known: Known): Pieced {
+  const { query, root, published, shown, suspect, demanded, rounds } = known;
+  const size = Number(root.summary.leaves);
   const leaves = published.slice(0, size);
   const said = new Map(shown.map(({ index, leaf }) => [index, leaf]));
   for (const [index, leaf] of said) if (index < leaves.length) leaves[index] = leaf;
   for (let leaf = said.get(leaves.length); leaf; leaf = said.get(leaves.length)) leaves.push(leaf);
   const tree = treeOf(query, leaves);
-  if (tree && leaves.length === size && isRootOf(tree.root, root)) return { tree };
+  if (tree && leaves.length === size && sameBytes(nodeDigest(tree.root), nodeDigest(root))) return { tree };
+  const fault = tree && lieAtRoot(tree, root);
+  if (tree && fault) return { tree, fault };
   const next =
     leaves.length < size ? missingFrom(leaves.length, size, said) : spread(narrowest(tree, shown, size), rounds);
   const wanted = shown.length === 0 ? [suspect, ...next] : next;
   return { next: [...new Set(wanted)].filter((k) => k < size && !demanded.has(k)) };
+}
+
+/** A root that stands over a tree's own children, and says something else than they come to: one transaction shows that. */
+function lieAtRoot(tree: ResultTree, node: ResultNode): ResultFault | undefined {
+  if (tree.height === 0 || tree.root.below !== node.below) return undefined;
+  const [left, right] = [tree.node(0, tree.height - 1), tree.node(1, tree.height - 1)];
+  const shown = { left: left.node, right: right.node, leftAggregate: left.partial, rightAggregate: right.partial };
+  const ruling = ruleOnNode(tree.query, { node, ...shown });
+  return ruling === "refused" ? undefined : { kind: "node", ruling, place: { path: 0n, steps: [] }, node, ...shown };
 }
 
 interface Span {

@@ -200,8 +200,7 @@ export class ResultWatch {
     const questions = book.questions().filter((asked) => asked.stamp === standing.stamp && asked.index !== undefined);
     const known = {
       query: facts.request.query,
-      root: facts.root,
-      size: Number(proposed.root.summary.leaves),
+      root: proposed.root,
       published: read.published,
       shown: await this.shownOf(standing),
       suspect: read.suspect,
@@ -217,6 +216,7 @@ export class ResultWatch {
       if (now >= read.since && now <= standing.questionEnd) await this.demand(standing, next);
       return undefined;
     }
+    if (pieced.fault) return { tree: pieced.tree, faults: [pieced.fault] };
     const { leaves } = pieced.tree;
     const data = writeResultData({ ...this.expected(facts.request), leaves: leaves.length }, leaves);
     const { faults } = await checkResult(data, facts, sources, MOST_FAULTS);

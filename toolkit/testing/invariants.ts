@@ -5,6 +5,8 @@ import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.
 import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
 import { carbonInvariants } from "./carbon-invariants.js";
+import { lieInvariants } from "./invariants-lies.js";
+import { halvesKept } from "./proposals.js";
 import type { Scenario } from "./scenario-schema.js";
 import type { Anchored, World } from "./world.js";
 
@@ -12,6 +14,8 @@ import type { Anchored, World } from "./world.js";
 export interface Invariant {
   readonly name: string;
   readonly description: string;
+  /** What to do when it doesn't hold; a defect of this project if left out. */
+  readonly advice?: string;
   /** Looks at the world and says how many things it looked at, or what is wrong. */
   check(world: World): Promise<{ checked: number; failure?: string }>;
 }
@@ -30,6 +34,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
   const hasParts = steps.some((step) => step.do === "commission");
   const hasFeeds = steps.some((step) => step.do === "feed");
   const hasProjects = steps.some((step) => step.do === "project");
+  const hasLies = steps.some((step) => step.do === "watch" || step.do === "question" || "lie" in step);
   return [
     itcConserved(),
     bondsCovered(),
@@ -41,6 +46,7 @@ export function invariants({ steps }: Pick<Scenario, "steps">): Invariant[] {
     ...(hasParts ? [partsAgree()] : []),
     ...(hasFeeds ? [feedsAgree(), coversPaidOnce()] : []),
     ...(hasProjects ? carbonInvariants() : []),
+    ...(hasLies ? lieInvariants() : []),
   ];
 }
 
@@ -93,12 +99,13 @@ function escrowCovered(): Invariant {
   return {
     name: "Escrow covers what is owed",
     description:
-      "Analytics holds exactly rewards, fees and bonds of what is undecided; each sink of rewards what it owes.",
+      "Analytics holds exactly rewards, fees, bonds and halves of lost bonds of what is undecided; each sink of rewards what it owes.",
     async check(world) {
       let owed = 0n;
-      for (const { status, request } of world.requests.values()) {
+      for (const state of world.requests.values()) {
+        const { status, request } = state;
         const { reward, fee, bond } = request.terms;
-        if (status === "open" || status === "proposed") owed += reward + fee;
+        if (status === "open" || status === "proposed") owed += reward + fee + halvesKept(world, state);
         if (status === "proposed") owed += bond;
       }
       const held = await balanceOf(world, world.addresses.Analytics);

@@ -5,12 +5,13 @@ import { checkAll, type InvariantRecord, invariants } from "./invariants.js";
 import type { Report, ReportStep } from "./report.js";
 import { reportOf } from "./report-data.js";
 import type { Scenario, Step, StepOf } from "./scenario-schema.js";
-import { finalise, propose, request, wait } from "./steps-analytics.js";
+import { cancel, finalise, propose, request, wait } from "./steps-analytics.js";
 import { askPeriod, attest, issue, project, retireCredits, sellCredits } from "./steps-carbon.js";
 import { dueOf, record, verify } from "./steps-data.js";
 import { cover, feed, giveBack, stream } from "./steps-feeds.js";
 import { film, grantKey, inspect, revokeKey, unseal } from "./steps-files.js";
-import { activate, consent, deploy, enrol, register } from "./steps-identity.js";
+import { activate, consent, deploy, enrol, place, register, withdraw } from "./steps-identity.js";
+import { answer, question, watch } from "./steps-lies.js";
 import { claim, list, publish, push, roll } from "./steps-payouts.js";
 import {
   assemble,
@@ -57,10 +58,16 @@ const HANDLERS: Handlers = {
   enrol,
   activate,
   consent,
+  withdraw,
+  place,
   record,
   request,
   propose,
+  watch,
+  question,
+  answer,
   wait,
+  cancel,
   finalise,
   roll,
   list,
@@ -121,7 +128,7 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
       note = await run(world, step);
       await checkAll(list, records, world);
       const broken = records.find(({ holds }) => !holds);
-      if (broken) throw new BrokenInvariant(broken);
+      if (broken) throw new BrokenInvariant(broken, list[records.indexOf(broken)]?.advice);
       if (step.do === "verify" || step.do === "inspect") requireProof(world);
       listener.done(note);
     } catch (error) {
@@ -147,11 +154,12 @@ export async function replay(scenario: Scenario, provider: Eip1193Provider, opti
   });
 }
 
+const DEFECT = "This is a defect of the contracts, the toolkit or the node: report it.";
+
 /** An invariant that a step has broken. */
 export class BrokenInvariant extends IotchainError {
-  constructor({ name, firstFailure }: InvariantRecord) {
-    const what = `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`;
-    super("ITC_REPLAY_INVARIANT", what, "This is a defect of the contracts, the toolkit or the node: report it.");
+  constructor({ name, firstFailure }: InvariantRecord, advice = DEFECT) {
+    super("ITC_REPLAY_INVARIANT", `The invariant "${name}" doesn't hold: ${firstFailure ?? "unknown"}.`, advice);
   }
 }
 
@@ -180,6 +188,7 @@ function totalOf(world: World, step: Step): number | undefined {
     membersOf(name).reduce((total, member) => total + dueOf(member, until).length, 0);
   switch (step.do) {
     case "activate":
+    case "place":
       return sum(step.fleets, (name) => membersOf(name).length);
     case "record":
       return sum(step.fleets, (name) => readingsOf(name, step.until));
@@ -190,7 +199,8 @@ function totalOf(world: World, step: Step): number | undefined {
       );
     case "consent":
     case "claim":
-      return world.accountsOf(step.owners).length;
+    case "withdraw":
+      return world.accountsOf(step.owners).slice(0, "count" in step ? step.count : undefined).length;
     case "verify":
       return step.sample;
     default:

@@ -242,7 +242,7 @@ function payRow({ owner, devices, readings, weight, itc }: ReportPayment, isShor
     formatNumber(devices),
     formatNumber(readings),
     formatItc(weight),
-    formatItc(itc),
+    formatItc(itc, isShort ? 2 : 4),
   ];
 }
 
@@ -259,7 +259,7 @@ function restRow(rest: readonly ReportPayment[]): Content[] {
     formatNumber(sum(({ devices }) => devices)),
     formatNumber(sum(({ readings }) => readings)),
     formatItc(String(weight)),
-    formatItc(sumItc(rest.map(({ itc }) => itc))),
+    formatItc(sumItc(rest.map(({ itc }) => itc)), 2),
   ];
 }
 

@@ -12,6 +12,7 @@ import type {
 } from "./report.js";
 import { analysisOf } from "./report-analysis.js";
 import { carbonOf } from "./report-carbon.js";
+import { challengesOf } from "./report-challenges.js";
 import type { FleetState, World } from "./world.js";
 
 /** What the engine knows beside the world. */
@@ -33,6 +34,7 @@ export async function reportOf(
 ): Promise<Report> {
   const { scenario, ledger, chain } = world;
   const carbon = carbonOf(world);
+  const challenges = challengesOf(world);
   return {
     format: "iotchain-report/1",
     scenario: scenario.name,
@@ -48,7 +50,7 @@ export async function reportOf(
       batches: ledger.byOperation.get("append a batch")?.transactions ?? 0,
       transactions: ledger.total.transactions,
       gasUsed: Number(ledger.total.gasUsed),
-      itcPaid: formatEther(world.isDeployed ? ledger.sent(world.addresses.PayoutPool) : 0n),
+      itcPaid: formatEther(paidToOwners(world)),
     },
     steps,
     operations: operationsOf(ledger.byOperation),
@@ -58,10 +60,21 @@ export async function reportOf(
     analyses: [...world.requests.values()].map((state) => analysisOf(world, state)),
     money: moneyOf(world),
     verification: verificationOf(world),
+    ...(challenges.length > 0 && { challenges }),
     ...(world.provenance && { provenance: world.provenance }),
     ...(carbon && { carbon }),
     times: { startedAt: started.toISOString(), ms: Date.now() - started.getTime() },
   };
+}
+
+/** By the pool, from results' own trees and by lists; what a list or a tree leaves goes to companies. */
+function paidToOwners(world: World): bigint {
+  if (!world.isDeployed) return 0n;
+  const { PayoutPool, PayoutLists, ResultClaims } = world.addresses;
+  const sinks = new Set<string>([PayoutPool, PayoutLists, ResultClaims]);
+  const isOwner = (account: string) => world.scenario.actors[world.nameOf.get(account) ?? ""]?.kind === "owner";
+  const payments = world.ledger.flows.filter(({ from, to }) => sinks.has(from) && isOwner(to));
+  return payments.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
 function operationsOf(tallies: ReadonlyMap<string, Tally>): ReportOperation[] {

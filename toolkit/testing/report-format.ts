@@ -115,8 +115,9 @@ export function verdictSentence(report: Report): string {
     provenance !== undefined && `${count(provenance.parts.length, "part")} ${are(provenance.parts.length)} traced`,
     claims > 0 && `${count(claims, "counterfeit claim")} ${are(claims)} refused`,
     answered > 0 && `${count(answered, "analysis", "analyses")} paid the owners ${formatItc(totals.itcPaid)} ITC`,
-    `${formatNumber(verification.verified)} of ${formatNumber(verification.sampled)} sampled readings verified ` +
-      "from the evidence alone",
+    verification.sampled > 0 &&
+      `${formatNumber(verification.verified)} of ${formatNumber(verification.sampled)} sampled readings verified ` +
+        "from the evidence alone",
   ];
   const parts = told.filter((part) => part !== false);
   return `${parts.slice(0, -1).join(", ")}, and ${parts.at(-1)}.`;

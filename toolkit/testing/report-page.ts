@@ -1,5 +1,6 @@
 import type { Report, ReportStation } from "./report.js";
 import { carbonTables } from "./report-carbon.js";
+import { challengesTable } from "./report-challenges.js";
 import { seriesChart, stationMap } from "./report-charts.js";
 import { moneyFlow } from "./report-flow.js";
 import {
@@ -24,6 +25,7 @@ export function renderPage(report: Report): string {
   const sections = [
     dataSection(report),
     analysesSection(report),
+    challengesSection(report),
     provenanceSection(report),
     carbonSection(report),
     moneySection(report),
@@ -138,6 +140,13 @@ function analysesSection({ analyses }: Report): Markup | undefined {
     html`<p><a href="analyses.html">Each request in full</a>: its terms, its cohort, the result with its error bars, and who got what.</p>
       <div class="cards">${analyses.map(analysisCard)}</div>`,
   );
+}
+
+function challengesSection(report: Report): Markup | undefined {
+  const body = challengesTable(report);
+  const intro =
+    "Proposed results that said what isn’t so, or were questioned: who showed it, what that took, and what became of the bond.";
+  return body && section("Who lied, and who showed it", intro, body);
 }
 
 function provenanceSection({ provenance }: Report): Markup | undefined {

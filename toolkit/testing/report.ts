@@ -30,6 +30,8 @@ export interface Report {
   readonly analyses: readonly ReportAnalysis[];
   readonly money: readonly ReportTransfer[];
   readonly verification: ReportVerification;
+  /** Present when results were challenged, questioned or lied about. */
+  readonly challenges?: readonly ReportChallenge[];
   /** Present when the run has traced parts. */
   readonly provenance?: ReportProvenance;
   /** Present when the run has projects for credits. */
@@ -271,6 +273,25 @@ export interface ReportTransfer {
   readonly to: string;
   readonly itc: string;
   readonly what: string;
+}
+
+/** A proposed result that was lied about, challenged or questioned. */
+export interface ReportChallenge {
+  /** The request's name. */
+  readonly request: string;
+  readonly proposer: string;
+  /** One of `LIES`; left out for an honest result. */
+  readonly lie?: string;
+  /** Whether a challenge took it down. */
+  readonly fell: boolean;
+  /** Challenges, questions and answers in their order; `name` is the contract's function. */
+  readonly calls: readonly { readonly by: string; readonly name: string; readonly gasUsed: number }[];
+  /** Of all calls but the proposer's. */
+  readonly gasUsed: number;
+  /** Of the proposer's. */
+  readonly answerGas: number;
+  /** Decimal ITC that each actor won or, negative, lost. */
+  readonly changes: readonly { readonly actor: string; readonly itc: string }[];
 }
 
 /** What a third party found with the evidence and an RPC address only. */

@@ -102,7 +102,7 @@ function stepProblems(scenario: Scenario): ReferenceProblem[] {
         });
       }
       requested.add(step.request);
-      problems.push(...requestProblems(scenario, step, path));
+      problems.push(...requestProblems(scenario, step, path, enrolled));
     } else if ("request" in step || step.do === "roll") {
       const used = step.do === "roll" ? step.requests : step.request === undefined ? [] : [step.request];
       const key = step.do === "roll" ? "requests" : "request";
@@ -119,8 +119,11 @@ function requestProblems(
   scenario: Scenario,
   step: Extract<Step, { do: "request" | "ask-period" }>,
   path: readonly PropertyKey[],
+  enrolled: ReadonlySet<string>,
 ): ReferenceProblem[] {
   const problems: ReferenceProblem[] = [];
+  if (step.do === "request" && step.lot !== undefined)
+    problems.push(...fleetProblem(scenario, step.lot, [...path, "lot"], enrolled));
   const quantities = new Set(Object.values(scenario.sources).map(({ quantity }) => quantity));
   if (step.do === "request" && !quantities.has(step.quantity)) {
     const message = `no source measures ${step.quantity}, expected ${listed(quantities)}`;
@@ -137,19 +140,31 @@ function actorReferences(scenario: Scenario, step: Step, path: readonly Property
     problems.push(...wrongActor(scenario, name, kinds, [...path, key]));
   };
   if (step.do === "register") for (const issuer of step.issuers) check("issuers", issuer, ["issuer"]);
-  if (step.do === "consent" || step.do === "claim") check("owners", step.owners, ["owner"]);
+  if (step.do === "consent" || step.do === "withdraw" || step.do === "claim") check("owners", step.owners, ["owner"]);
+  if (step.do === "withdraw") problems.push(...tooMany(scenario, step, path));
   if (step.do === "request" || step.do === "ask-period") check("company", step.company, ["company"]);
   problems.push(...makerReferences(scenario, step, path));
   if (step.do === "grant-key" || step.do === "revoke-key") {
     const [key, name] = step.do === "grant-key" ? ["to", step.to] : ["of", step.of];
     problems.push(...missing(name, scenario.actors, "actor", [...path, key]));
   }
-  if (step.do === "unseal") problems.push(...missing(step.by, scenario.actors, "actor", [...path, "by"]));
+  if (step.do === "watch" || step.do === "question") check("by", step.by, ["watcher"]);
+  else if (step.do === "unseal") problems.push(...missing(step.by, scenario.actors, "actor", [...path, "by"]));
   else if (step.do === "verify" || step.do === "trace" || step.do === "inspect") check("by", step.by, ["verifier"]);
   else if (step.do === "replace" || step.do === "commission" || step.do === "counterfeit") return problems;
   else if ("by" in step && step.by !== undefined)
     check("by", step.by, ["aggregator", "company", "gateway", "operator"]);
   return problems;
+}
+
+function tooMany(
+  { actors }: Scenario,
+  { owners, count = 1 }: Extract<Step, { do: "withdraw" }>,
+  path: readonly PropertyKey[],
+): ReferenceProblem[] {
+  const there = Object.hasOwn(actors, owners) ? (actors[owners]?.count ?? count) : count;
+  if (count <= there) return [];
+  return [{ path: [...path, "count"], message: `${count} of ${there} ${owners}, expected as many at most` }];
 }
 
 function fleetReferences(
@@ -161,20 +176,27 @@ function fleetReferences(
   if (!("fleets" in step)) return [];
   return step.fleets.flatMap((name, k) => {
     const here = [...path, "fleets", k];
+    if (step.do !== "enrol") return fleetProblem(scenario, name, here, enrolled);
+    if (enrolled.has(name)) return [{ path: here, message: `fleet ${name} is enrolled twice, expected once` }];
     const unknown = missing(name, scenario.fleets, "fleet", here);
-    if (unknown.length > 0) return unknown;
-    if (step.do === "enrol") {
-      if (enrolled.has(name)) return [{ path: here, message: `fleet ${name} is enrolled twice, expected once` }];
-      enrolled.add(name);
-      return [];
-    }
-    return enrolled.has(name)
-      ? []
-      : [{ path: here, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
+    if (unknown.length === 0) enrolled.add(name);
+    return unknown;
   });
 }
 
-/** Who makes and receives parts: makers of goods are issuers. */
+function fleetProblem(
+  { fleets }: Scenario,
+  name: string,
+  path: readonly PropertyKey[],
+  enrolled: ReadonlySet<string>,
+): ReferenceProblem[] {
+  if (enrolled.has(name)) return [];
+  const unknown = missing(name, fleets, "fleet", path);
+  if (unknown.length > 0) return unknown;
+  return [{ path, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
+}
+
+/** Who makes and receives parts: makers of goods are issuers. And fleets that stand by themselves. */
 function makerReferences(scenario: Scenario, step: Step, path: readonly PropertyKey[]): ReferenceProblem[] {
   const issuer = (key: string, name: string) => wrongActor(scenario, name, ["issuer"], [...path, key]);
   switch (step.do) {
@@ -188,6 +210,7 @@ function makerReferences(scenario: Scenario, step: Step, path: readonly Property
     case "hand-over":
       return missing(step.to, scenario.actors, "actor", [...path, "to"]);
     case "bind":
+    case "question":
       return missing(step.fleet, scenario.fleets, "fleet", [...path, "fleet"]);
     default:
       return [];

@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 import { z } from "zod";
 import { EpcUri } from "../identity/epc.js";
+import { LIES } from "./lies.js";
 
 const NAME = /^[a-z][a-z0-9-]*$/;
 const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
@@ -30,7 +31,7 @@ const instant = z
 const positive = z.int("expected a whole number").min(1, "expected 1 or more");
 
 const Actor = z.strictObject({
-  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer"]),
+  kind: z.enum(["operator", "issuer", "owner", "gateway", "company", "aggregator", "verifier", "installer", "watcher"]),
   /** More than one makes a group that acts as one name. */
   count: positive.max(10_000).default(1),
   /** ITC that the operator hands out to each at the start. */
@@ -96,6 +97,11 @@ const decimal = z
   .regex(/^-?\d{1,18}(\.\d{1,9})?$/, 'expected a number in quotes, such as "-4.5"')
   .describe("A number in the unit of what is measured, as a decimal in quotes");
 
+const region = z
+  .string()
+  .regex(/^[0-9b-hjkmnp-z]{1,12}$/, "expected a geohash of 1 to 12 characters, such as u33db")
+  .describe("A geohash: 5 characters are about 5 km by 5 km");
+
 const names = z.array(name).min(1, "expected at least one name");
 const label = z.string().min(1).max(80).optional();
 const step = <Verb extends string, Shape extends z.ZodRawShape>(verb: Verb, shape: Shape) =>
@@ -132,7 +138,7 @@ const refused = z
   .optional();
 
 const VERBS =
-  "deploy, register, enrol, activate, consent, record, request, propose, wait, finalise, roll, list, push, publish, claim, verify, " +
+  "deploy, register, enrol, activate, consent, withdraw, place, record, request, propose, watch, question, answer, wait, cancel, finalise, roll, list, push, publish, claim, verify, " +
   "commission, license, bind, assemble, replace, hand-over, counterfeit, decommission, trace, feed, cover, stream, give-back, " +
   "film, grant-key, revoke-key, inspect, unseal, project, ask-period, attest, issue, sell-credits, retire-credits";
 const Step = z.discriminatedUnion(
@@ -149,6 +155,14 @@ const Step = z.discriminatedUnion(
       /** Privacy loss that a device may suffer by the purpose; without limit if left out, which also allows exact partials. */
       budget: decimal.optional(),
     }),
+    step("withdraw", {
+      owners: name,
+      /** The first so many of them; all if left out. */
+      count: positive.optional(),
+      purpose: z.string().min(1),
+    }),
+    /** Owners say where their devices stand. */
+    step("place", { fleets: names, region }),
     step("record", {
       fleets: names,
       batch: positive.max(65_536),
@@ -160,6 +174,10 @@ const Step = z.discriminatedUnion(
       company: name,
       purpose: z.string().min(1),
       quantity: z.string(),
+      /** Only devices that their owners have placed here. */
+      region: region.optional(),
+      /** Only devices of this fleet. */
+      lot: name.optional(),
       operation: z.enum(["count", "sum", "mean", "min-max", "histogram", "distinct", "membership", "regression"]),
       /** Bins of a histogram, log2 of a distinct count's registers or of a filter's bits. */
       size: z.int().min(0).max(64).default(0),
@@ -175,8 +193,21 @@ const Step = z.discriminatedUnion(
       ...period,
       ...deal,
     }),
-    step("propose", { request: name, by: name }),
+    step("propose", {
+      request: name,
+      by: name,
+      /** What the result says that isn't so. */
+      lie: z.enum(LIES).optional(),
+      refused,
+    }),
+    /** Goes on until nothing is left to challenge or to wait for; proposers answer what they can. */
+    step("watch", { by: name }),
+    /** Questions the first proved partial in a result that is of a device of the fleet. */
+    step("question", { request: name, by: name, fleet: name }),
+    step("answer", { by: name }),
     step("wait", { for: duration }),
+    /** Gives a company back its money, before there was a result or when there can be none any more. */
+    step("cancel", { request: name, by: name }),
     step("finalise", { request: name, by: name }),
     step("roll", { requests: names, by: name }),
     /** Proposes who gets what of a result that is pushed. */

@@ -1,37 +1,30 @@
 import { id } from "ethers";
-import { Aggregator, type MarkedBatch } from "../analytics/aggregator.js";
-import { type AttestedPartial, buildResult } from "../analytics/build-result.js";
-import { ChainLogs } from "../analytics/chain-logs.js";
-import { membersAt } from "../analytics/membership.js";
-import { noisyPartial } from "../analytics/noise.js";
-import { PartialDigests } from "../analytics/partial-digests.js";
-import { addToPartial, neutralPartial } from "../analytics/partials.js";
 import { Operation, type Query } from "../analytics/query.js";
-import { publishedBatch } from "../analytics/readings-format.js";
+import { cellOfGeohash } from "../analytics/regions.js";
 import {
   ANY_DEVICE,
   type AnalysisRequest,
+  type DeviceFilter,
   purposeOf,
   type RequestTerms,
   requestIdOf,
   Settlement,
   Weighting,
 } from "../analytics/requests.js";
-import { contentOfData } from "../analytics/result-data.js";
-import { Origin } from "../analytics/result-tree.js";
+import { contentOfData, writeResultData } from "../analytics/result-data.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
 import { schemaIdOf } from "../anchoring/readings.js";
-import { signerOf } from "../identity/keys.js";
-import { fromHex, keccak256, sameBytes, toHex, uintBytes } from "../internal/bytes.js";
-import { secretOf } from "./fixture.js";
+import { toHex } from "../internal/bytes.js";
+import { falseResult } from "./lies.js";
+import { noteProposal, outsiderOf } from "./proposals.js";
+import { attempt } from "./refusals.js";
+import { noteSpent, resultOf, type ScenarioResult } from "./results.js";
 import type { Source, StepOf } from "./scenario-schema.js";
 import { inUnits, millionths } from "./units.js";
-import { type Anchored, ReplayError, type RequestState, type World } from "./world.js";
+import { ReplayError, type World } from "./world.js";
 
 /** What proofs of partials can hold: values of 40 bits. */
 export const WIDEST = 2n ** 39n;
-/** Readings of a device that fit into one answer, with room to spare; of more, the device attests to what they come to. */
-const MOST_PROVED = 200n;
 
 const OPERATIONS = {
   count: Operation.Count,
@@ -55,7 +48,7 @@ export async function request(world: World, step: StepOf<"request">): Promise<st
   }
   const now = await world.chain.now();
   const epsilon = step.epsilon === undefined ? 0n : millionths(step.epsilon);
-  const asked = { salt: id(step.request), query: queryOf(step, source, now), filter: ANY_DEVICE, epsilon };
+  const asked = { salt: id(step.request), query: queryOf(step, source, now), filter: filterOf(world, step), epsilon };
   await open(world, step, { ...asked, source, purpose: step.purpose });
   return `${step.operation} of ${step.quantity}, ${step.cohort} devices or more`;
 }
@@ -105,20 +98,51 @@ export async function open(
   });
 }
 
-/** An aggregator computes the result from what is anchored, and proposes it with a bond. */
+/** An aggregator computes the result from what is anchored, and proposes it, or a lie about it, with a bond; or tries to, where the step says that it can't. */
 export async function propose(world: World, step: StepOf<"propose">): Promise<string> {
   const state = world.request(step.request);
   const author = world.account(step.by);
-  const { tree, data, withheld } = await resultOf(world, state);
+  const { tree, withheld, refused } = await told(world, step);
   const { reward, bond } = state.request.terms;
-  const args = [state.request, tree.root, toHex(tree.aggregate), await contentOfData(data())];
-  await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
-  await world.send(author, "Analytics", "propose", args, "propose a result");
+  const header = { chainId: world.chain.id, analytics: world.addresses.Analytics, request: state.request };
+  const data = () => writeResultData({ ...header, leaves: tree.leaves.length }, tree.leaves);
+  const isShown = step.lie !== "withheld-data";
+  const content = isShown ? await world.shelf.put(data()) : await contentOfData(data());
+  const args = [state.request, tree.root, toHex(tree.aggregate), content];
+  const send = async () => {
+    await world.send(author, "ITC", "approve", [world.addresses.Analytics, bond], "approve ITC");
+    await world.send(author, "Analytics", "propose", args, "propose a result");
+  };
+  const { count, members } = tree.root.summary;
+  const rest = [
+    ...(withheld.size > 0 ? [`${withheld.size} withheld`] : []),
+    ...(refused > 0 ? [`${refused} refuse`] : []),
+  ];
+  const note = [`${step.lie ? `${step.lie}: ` : ""}${count} readings of ${members} devices`, ...rest].join(", ");
+  if (await attempt(step, send)) return `${note}; refused: ${step.refused}`;
   const shares = sharesByWeight(weightsOf(tree.leaves), reward);
   world.requests.set(state.name, { ...state, status: "proposed", tree, shares, proposer: step.by, withheld });
-  noteSpent(world, state, tree.leaves);
-  const { count, members } = tree.root.summary;
-  return `${count} readings of ${members} devices${withheld.size > 0 ? `, ${withheld.size} withheld` : ""}`;
+  noteProposal(world, { request: state.name, author: step.by, lie: step.lie, tree, isShown });
+  if (step.lie === undefined) noteSpent(world, state, tree.leaves);
+  return note;
+}
+
+/** The honest result, or what a liar makes of it. */
+async function told(world: World, { request: name, by, lie }: StepOf<"propose">): Promise<ScenarioResult> {
+  const state = world.request(name);
+  const honest = await resultOf(world, state);
+  if (lie === undefined) return honest;
+  const accomplice = world.account(by).address;
+  const parts = { request: state.request, accomplice, outsider: outsiderOf(world, honest.tree) };
+  return { ...honest, tree: falseResult(lie, honest.tree, parts) };
+}
+
+/** Ends a request that has no result; the company has its money back. */
+export async function cancel(world: World, step: StepOf<"cancel">): Promise<string> {
+  const state = world.request(step.request);
+  await world.send(world.account(step.by), "Analytics", "cancel", [state.request], "cancel a request");
+  world.requests.set(state.name, { ...state, status: "cancelled" });
+  return `${state.name}, without a result`;
 }
 
 /** Lets time pass. */
@@ -155,107 +179,12 @@ function queryOf(step: StepOf<"request">, source: Source, now: bigint): Query {
   };
 }
 
-/** What an honest aggregator comes to: its own check of the gateways' batches, and partials in the devices' words. */
-async function resultOf(world: World, state: RequestState) {
-  const { request: asked, requestedAt } = state;
-  const { addresses, chain } = world;
-  const domain = { chainId: chain.id, registry: addresses.DeviceRegistry };
-  const logs = new ChainLogs(chain.reader, addresses.DataAnchor);
-  const keys = new Map(world.activated.map(({ device }) => [device.key.id.toLowerCase(), device.key]));
-  const aggregator = await Aggregator.open({
-    file: ":memory:",
-    request: state.id,
-    query: asked.query,
-    registry: domain,
-    witness: { isAnchored: logs.isAnchored, keyOf: (device) => keys.get(device.toLowerCase()) },
-  });
-  try {
-    await aggregator.take(batchesOf(world));
-    const members = await membersAt(chain.reader, addresses, asked, requestedAt);
-    const attested = partialsBySource(world, state);
-    const digests = new PartialDigests({ chainId: chain.id, analytics: addresses.Analytics });
-    return await buildResult({
-      chainId: chain.id,
-      analytics: addresses.Analytics,
-      request: asked,
-      digests,
-      members,
-      partialOf: (device) => aggregator.partialOf(device),
-      attestedOf: (device) => attested.get(device.toLowerCase())?.(digests),
-      isSigned: (device, digest, signer, signature) =>
-        world.contracts.registry.isSignedByDevice(device, toHex(digest), toHex(signer), toHex(signature)),
-      mostProved: MOST_PROVED,
-    });
-  } finally {
-    aggregator.close();
-  }
-}
-
-/** All batches of all gateways, with what owners have opened of them. */
-function* batchesOf(world: World): Generator<MarkedBatch> {
-  const opened = new Map(world.anchored.map((item) => [keyOf(item), item]));
-  for (const { account, gateway } of world.gateways.values()) {
-    for (const anchored of gateway.anchoredBatches()) {
-      yield publishedBatch({ publisher: account.address, ...anchored }, world.digests, (reading) => {
-        return opened.get(`${reading.device}:${reading.sequence}`)?.measurement;
-      });
-    }
-  }
-}
-
-const keyOf = ({ reading }: Anchored): string => `${reading.device}:${reading.sequence}`;
-
-/** What each device says of its own readings when it is asked, with noise of its own if the request asks for any. */
-function partialsBySource(
-  world: World,
-  state: RequestState,
-): Map<string, (digests: PartialDigests) => AttestedPartial> {
-  const { query, terms } = state.request;
-  const byDevice = Map.groupBy(
-    world.anchored.filter(({ reading }) => sameBytes(reading.schema, query.schema) && isIn(query, reading.time)),
-    ({ reading }) => reading.device.toLowerCase(),
-  );
-  const said = new Map<string, (digests: PartialDigests) => AttestedPartial>();
-  for (const [device, all] of byDevice) {
-    const { member } = all[0] ?? {};
-    if (!member) continue;
-    said.set(device, (digests) => {
-      const own = all.slice(0, Number(query.cap));
-      const exact = neutralPartial(query);
-      for (const { reading, measurement } of own) addToPartial(query, exact, measurement.value, reading.time);
-      const partial = noisyPartial(query, terms.epsilon, exact, entropyOf(world, `${state.name}:${device}`));
-      const { key } = member.device;
-      const spent = terms.epsilon === 0n ? 0n : (world.spent.get(spentKey(state, device)) ?? 0n);
-      const claim = { device: key.id, owner: member.owner.address, count: BigInt(own.length), spent, partial };
-      const signature = key.sign(digests.partial(state.id, claim));
-      return { ...claim, signer: signerOf(key, world.addresses), signature };
-    });
-  }
-  return said;
-}
-
-function noteSpent(world: World, state: RequestState, leaves: readonly { device: string; origin: number }[]): void {
-  const { epsilon } = state.request.terms;
-  if (epsilon === 0n) return;
-  for (const { device, origin } of leaves) {
-    if (origin !== Origin.Attested) continue;
-    const key = spentKey(state, device.toLowerCase());
-    world.spent.set(key, (world.spent.get(key) ?? 0n) + epsilon);
-  }
-}
-
-const spentKey = ({ request: asked }: RequestState, device: string): string => `${asked.purpose}:${device}`;
-const isIn = ({ from, to }: Query, time: bigint): boolean => time >= from && time < to;
-
-/** Random bytes that the scenario's seed fixes: a run is the same each time. Real devices draw theirs. */
-function entropyOf(world: World, label: string): (bytes: number) => Uint8Array {
-  const seed = fromHex(secretOf(world.scenario.seed, `noise:${label}`));
-  let counter = 0n;
-  return (bytes) => {
-    const drawn = new Uint8Array(bytes);
-    for (let at = 0; at < bytes; at += 32) {
-      drawn.set(keccak256(seed, uintBytes(counter++, 8)).subarray(0, Math.min(32, bytes - at)), at);
-    }
-    return drawn;
+/** Which devices a request is about: of one fleet's lot, in one region, or all. */
+function filterOf(world: World, { lot, region }: StepOf<"request">): DeviceFilter {
+  const fleet = lot === undefined ? undefined : world.fleet(lot);
+  return {
+    ...ANY_DEVICE,
+    ...(fleet && { lot: fleet.lot.idFor(world.account(fleet.spec.issuer).address) }),
+    ...(region !== undefined && { region: cellOfGeohash(region) }),
   };
 }

@@ -1,12 +1,13 @@
 import { type CarbonProject, carbonProjectId, carbonQuery, reductionsOf, signReductions } from "../analytics/carbon.js";
 import { cellOfGeohash } from "../analytics/regions.js";
 import { ANY_DEVICE, purposeOf } from "../analytics/requests.js";
-import { RevertedError } from "../reverts.js";
 import type { PeriodState, ProjectState } from "./carbon-book.js";
+import { attempt } from "./refusals.js";
 import { count } from "./report-format.js";
 import type { StepOf } from "./scenario-schema.js";
 import { open } from "./steps-analytics.js";
 import { oneMeaning } from "./steps-feeds.js";
+import { placeDevices } from "./steps-identity.js";
 import { millionths } from "./units.js";
 import { ReplayError, type World } from "./world.js";
 
@@ -20,10 +21,7 @@ export async function project(world: World, step: StepOf<"project">): Promise<st
   }
   const region = cellOfGeohash(step.geohash);
   const members = fleets.flatMap((fleet) => fleet.members);
-  for (const [owner, own] of Map.groupBy(members, (member) => member.owner)) {
-    const devices = own.map(({ device }) => device.key.id);
-    await world.send(owner, "DeviceRegions", "place", [devices, region], "place meters");
-  }
+  await placeDevices(world, members, region);
   const { Analytics: analytics, CarbonLedger: ledger } = world.addresses;
   const owner = world.account(step.owner);
   const words: CarbonProject = {
@@ -90,7 +88,7 @@ export async function issue(world: World, step: StepOf<"issue">): Promise<string
   const { request } = world.request(step.request);
   const args = [of.words, request, attested.deadline, attested.signature];
   const send = () => world.send(world.account(step.by), "CarbonLedger", "issue", args, "issue credits");
-  const refusal = await attempt(world, step, step.by, send);
+  const refusal = await tried(world, step, step.by, send);
   if (refusal !== undefined) return refusal;
   period.issued = attested.amount;
   period.holders.set(of.owner, attested.amount);
@@ -117,41 +115,28 @@ export async function retireCredits(world: World, step: StepOf<"retire-credits">
   const grams = BigInt(step.grams);
   const args = [credit, grams, reason];
   const send = () => world.send(world.account(holder), "CarbonLedger", "retire", args, "retire credits");
-  const refusal = await attempt(world, step, holder, send);
+  const refusal = await tried(world, step, holder, send);
   if (refusal !== undefined) return refusal;
   holders.set(holder, (holders.get(holder) ?? 0n) - grams);
   retired.push({ holder, grams, reason });
   return `${count(step.grams, "credit")} of ${holder}: ${reason}`;
 }
 
-/** Sends, unless the scenario says that it is refused: then it has to be, and the answer says with what. */
-async function attempt(
+/** Sends; if it is refused as the scenario says, notes that and says with what. */
+async function tried(
   world: World,
-  { do: verb, name, request, refused }: StepOf<"issue"> | StepOf<"retire-credits">,
+  step: StepOf<"issue"> | StepOf<"retire-credits">,
   by: string,
   send: () => Promise<unknown>,
 ): Promise<string | undefined> {
-  if (refused === undefined) {
-    await send();
-    return undefined;
-  }
-  try {
-    await send();
-  } catch (error) {
-    if (!(error instanceof RevertedError) || error.error?.name !== refused) {
-      const found = error instanceof Error ? error.message : String(error);
-      const what = `The scenario says ${refused}. ${found}`;
-      throw new ReplayError("ITC_REPLAY_REFUSAL", what, "Name the error with which it is refused.", { cause: error });
-    }
-    const { credit } = periodOf(world, request);
-    const named = (arg: unknown): string =>
-      arg === credit ? `credits of ${request}` : (world.nameOf.get(String(arg)) ?? String(arg));
-    const said = `${refused}(${error.error.args.map(named).join(", ")})`;
-    world.carbon.refusals.push({ period: request, what: name ?? verb, by, error: said });
-    return `refused: ${said}`;
-  }
-  const what = `Step ${name ?? verb} went through, and the scenario says ${refused}.`;
-  throw new ReplayError("ITC_REPLAY_ACCEPTED", what, "Take `refused` away, or look for the defect.");
+  const args = await attempt(step, send);
+  if (!args) return undefined;
+  const { credit } = periodOf(world, step.request);
+  const named = (arg: unknown): string =>
+    arg === credit ? `credits of ${step.request}` : (world.nameOf.get(String(arg)) ?? String(arg));
+  const said = `${step.refused}(${args.map(named).join(", ")})`;
+  world.carbon.refusals.push({ period: step.request, what: step.name ?? step.do, by, error: said });
+  return `refused: ${said}`;
 }
 
 function projectOf(world: World, name: string): ProjectState {

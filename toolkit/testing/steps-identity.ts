@@ -1,5 +1,6 @@
 import { deployAll } from "../../deploy/index.js";
 import { UNLIMITED } from "../analytics/membership.js";
+import { cellOfGeohash } from "../analytics/regions.js";
 import { purposeOf } from "../analytics/requests.js";
 import { FILE_SCHEMA } from "../anchoring/files.js";
 import { schemaIdOf } from "../anchoring/readings.js";
@@ -12,7 +13,7 @@ import type { Fleet, StepOf } from "./scenario-schema.js";
 import { type DeviceSeries, loadSource } from "./sources.js";
 import { openGateway } from "./steps-data.js";
 import { millionths } from "./units.js";
-import { type FleetState, type Member, ReplayError, type World } from "./world.js";
+import { budgetKey, type FleetState, type Member, ReplayError, type World } from "./world.js";
 
 /** Seconds for which a device's wish to be activated counts. */
 const ACTIVATION_TIME = 86_400n;
@@ -94,11 +95,44 @@ export async function consent(world: World, step: StepOf<"consent">): Promise<st
   const budget = step.budget === undefined ? UNLIMITED : millionths(step.budget);
   const terms = { expiry: (await world.chain.now()) + step.for, cohort: 0n, price: 0n, budget };
   const owners = world.accountsOf(step.owners);
+  const purpose = purposeOf(step.purpose);
   for (const owner of owners) {
-    await world.send(owner, "ConsentRegistry", "grant", [purposeOf(step.purpose), terms], "grant consent");
+    await world.send(owner, "ConsentRegistry", "grant", [purpose, terms], "grant consent");
+    world.budgets.set(budgetKey(purpose, owner.address), budget);
     world.tick(1);
   }
   return `${owners.length} owners`;
+}
+
+/** Has owners take back what they agreed to. Errors: ITC_REPLAY_CONSENT for what they haven't agreed to. */
+export async function withdraw(world: World, step: StepOf<"withdraw">): Promise<string> {
+  const owners = world.accountsOf(step.owners).slice(0, step.count);
+  const purpose = purposeOf(step.purpose);
+  for (const owner of owners) {
+    if (!world.budgets.delete(budgetKey(purpose, owner.address))) {
+      const what = `Owner ${owner.address} of ${step.owners} hasn't agreed to "${step.purpose}".`;
+      throw new ReplayError("ITC_REPLAY_CONSENT", what, "Name owners and purpose of a consent step before.");
+    }
+    await world.send(owner, "ConsentRegistry", "revoke", [purpose], "withdraw consent");
+    world.tick(1);
+  }
+  return `${owners.length} owners`;
+}
+
+/** Has owners say in which region their devices stand. */
+export async function place(world: World, step: StepOf<"place">): Promise<string> {
+  const members = step.fleets.flatMap((name) => world.fleet(name).members);
+  await placeDevices(world, members, cellOfGeohash(step.region));
+  return `${members.length} devices in ${step.region}`;
+}
+
+/** Has each owner place its devices in a cell. */
+export async function placeDevices(world: World, members: readonly Member[], cell: bigint): Promise<void> {
+  for (const [owner, own] of Map.groupBy(members, (member) => member.owner)) {
+    const devices = own.map(({ device }) => device.key.id);
+    await world.send(owner, "DeviceRegions", "place", [devices, cell], "place devices");
+    world.tick(devices.length);
+  }
 }
 
 async function activateOne(world: World, fleet: FleetState, { device, owner }: Member): Promise<void> {

@@ -1,5 +1,5 @@
-import { id } from "ethers";
 import { leafWords, nodeDigest } from "../analytics/result-tree.js";
+import { writeRollData } from "../analytics/roll-data.js";
 import { planRoll, type RollPlan } from "../analytics/rolls.js";
 import { weightsOf } from "../analytics/shares.js";
 import { toHex } from "../internal/bytes.js";
@@ -15,7 +15,7 @@ export async function roll(world: World, step: StepOf<"roll">): Promise<string> 
   const plan = await planOf(world, states);
   const { tree } = plan;
   const { bond } = await world.contracts.roller.rules();
-  const content = id(JSON.stringify([...tree.earned].map(([account, amount]) => [account, String(amount)])));
+  const content = await world.shelf.put(writeRollData(tree));
   const ids = states.map((state) => state.id);
   await world.send(author, "ITC", "approve", [world.addresses.PayoutRoller, bond], "approve ITC");
   const args = [world.addresses.Analytics, ids, tree.root, tree.size, tree.total, content];

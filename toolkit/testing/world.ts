@@ -21,8 +21,10 @@ import type { Measured, VirtualDevice } from "./devices.js";
 import { secretOf } from "./fixture.js";
 import { Ledger } from "./ledger.js";
 import { PartBook } from "./parts.js";
+import type { ProposalState } from "./proposals.js";
 import type { ReportProvenance } from "./report.js";
 import type { ActorKind, Fleet, Scenario, Source } from "./scenario-schema.js";
+import { Shelf } from "./shelf.js";
 import type { DeviceSeries } from "./sources.js";
 
 /** A step that can't be carried out as the scenario says. */
@@ -90,7 +92,7 @@ export interface RequestState {
   readonly requestedAt: bigint;
   readonly source: Source;
   readonly purpose: string;
-  status: "open" | "proposed" | "final" | "rolled" | "published";
+  status: "open" | "proposed" | "final" | "rolled" | "published" | "cancelled";
   tree: ResultTree | undefined;
   shares: ReadonlyMap<string, bigint>;
   /** The actor who proposed, and why some devices contribute nothing; once there is a tree. */
@@ -140,6 +142,9 @@ export interface Verification {
   readonly failures: string[];
 }
 
+/** Under what the world keeps the budget of an owner for a purpose. */
+export const budgetKey = (purpose: string, owner: string): string => `${purpose}:${owner}`;
+
 // Made once: parsing an ABI takes longer than sending what it encodes.
 const interfaces = {
   Analytics: bindings.Analytics__factory.createInterface(),
@@ -185,6 +190,10 @@ export class World {
   readonly anchored: Anchored[] = [];
   readonly recordings: Recorded[] = [];
   readonly requests = new Map<string, RequestState>();
+  /** All proposals ever, in their order. */
+  readonly proposals: ProposalState[] = [];
+  /** The data of proposals and rolls, for anybody to read. */
+  readonly shelf = new Shelf();
   readonly feeds = new Map<string, FeedState>();
   readonly covers = new Map<string, CoverState>();
   readonly carbon = new CarbonBook();
@@ -196,6 +205,8 @@ export class World {
   keepEvidence: (name: string, bundle: string) => Promise<void> = async () => {};
   /** Millionths of epsilon that devices have spent, by purpose and device. */
   readonly spent = new Map<string, bigint>();
+  /** Millionths of epsilon that owners allow, by {@link budgetKey}. */
+  readonly budgets = new Map<string, bigint>();
   /** ITC that each account has earned in all published epochs. */
   earned: ReadonlyMap<string, bigint> = new Map();
   /** The same with the proposed root's, while there is one. */

@@ -1,6 +1,7 @@
 /** The typed bindings of the contracts: `X__factory.connect(address, runner)` and the types of their calls. */
 
 export type { RequestStructOutput } from "../typechain-types/analytics/Analytics.js";
+export type { OpenReadingStructOutput } from "../typechain-types/analytics/QuestionDesk.js";
 export type {
   Analytics,
   Attestations,

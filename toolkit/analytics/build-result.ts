@@ -151,7 +151,7 @@ async function choose(sources: ResultSources, id: string, member: Member): Promi
   if (typeof proved === "object" && proved.count >= least) return chosen(request, member, proved);
   if (least > 0n) {
     const what = `${least} readings of ${member.device} were contributed on chain, and the sources have fewer.`;
-    const next = "Aggregate the readings in the calldata of contributeReadings too.";
+    const next = "Get those that contributeReadings was given, and aggregate them too.";
     throw new AnalyticsError("ITC_RESULT_CONTRIBUTED", what, next);
   }
   if (typeof attested === "string" && attested !== "no-partial") return { why: attested };

@@ -4,15 +4,19 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Provider } from "ethers";
-import { Analytics__factory, ITC__factory, QuestionDesk__factory } from "../contracts.js";
+import { Analytics__factory, ITC__factory } from "../contracts.js";
+import type { DeviceId } from "../identity/keys.js";
 import { toHex } from "../internal/bytes.js";
 import { AnalyticsError } from "./analytics-error.js";
 import type { AnswerOptions } from "./answer.js";
 import { type BuiltResult, buildResult } from "./build-result.js";
+import { contributionsTo, pieceOf } from "./contributed-readings.js";
 import type { DataSource } from "./data-sources.js";
 import { membersAt } from "./membership.js";
 import { PartialDigests } from "./partial-digests.js";
+import { foldPieces } from "./pieces.js";
 import type { PublicReadings } from "./public-readings.js";
+import { ReadingHasher } from "./reading-hasher.js";
 import type { AnalysisRequest } from "./requests.js";
 import { contentOfData } from "./result-data.js";
 import type { Outcome, PlannedCall, Sender } from "./sender.js";
@@ -40,7 +44,8 @@ export interface PublicResult extends BuiltResult {
 const MOST_PROVED = 100n;
 
 /**
- * Builds the result of a request from what is published and what the chain says; devices that only attest to partials are withheld.
+ * Builds the result of a request from what is published, what was contributed on chain and what the chain says; devices that only attest to partials are
+ * withheld.
  *
  * @param id The request's.
  * Errors: ITC_AGGREGATE_REQUEST, ITC_AGGREGATE_EARLY; those of `PublicReadings.of` and `buildResult`; the provider's.
@@ -67,30 +72,31 @@ export async function aggregatePublic(id: string, sources: PublicSources): Promi
   const analytics = Analytics__factory.connect(addresses.Analytics, provider);
   const { requestedAt } = await analytics.statusOf(request);
   const members = await membersAt(provider, addresses, request, requestedAt, { fromBlock });
-  const { partialOf } = await readings.of(id, request);
-  const contributed = await contributions(book, id, sources);
+  const { partialOf, readingsOf } = await readings.of(id, request);
+  const contributed = await contributionsTo(id, book, provider, addresses);
   const { chainId } = await provider.getNetwork();
   const domain = { chainId, analytics: addresses.Analytics };
+  // Made of just the readings that an answer would lay open, each checked as things are now.
+  const hasher = new ReadingHasher({ chainId, registry: addresses.DeviceRegistry });
+  const pieces = new Map<string, Uint8Array>();
+  for (const device of contributed.keys()) {
+    const open = await readingsOf(device);
+    if (open.length > 0) pieces.set(device, pieceOf(open, hasher));
+  }
   const built = await buildResult({
     ...domain,
     request,
     digests: new PartialDigests(domain),
     members,
-    partialOf,
-    contributionOf: (device) => contributed.get(device) ?? 0n,
-    isSteady: (device) => readings.isSteady(id, device),
+    partialOf: (device, most) => {
+      const piece = pieces.get(device);
+      return piece ? foldPieces(request.query, device, [piece], most) : partialOf(device, most);
+    },
+    contributionOf: (device) => contributed.get(device as DeviceId) ?? 0n,
+    isSteady: (device) => pieces.has(device) || readings.isSteady(id, device),
     mostProved,
   });
   return { ...built, request, content: await contentOfData(built.data()) };
-}
-
-async function contributions(book: WatchBook, id: string, { provider, addresses }: PublicSources) {
-  const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
-  const found = new Map<string, bigint>();
-  for (const device of book.contributedTo(id)) {
-    found.set(device, await desk.contributionOf(addresses.Analytics, id, device));
-  }
-  return found;
 }
 
 /** Writes the data of a result where `folderSource` finds them; the folder is made if it isn't there. Returns the path. */

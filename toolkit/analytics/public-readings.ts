@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Provider } from "ethers";
-import type { Addresses } from "../addresses.js";
 import { type RebuiltLog, readLog } from "../anchoring/log-reader.js";
 import { DeviceRegistry__factory } from "../contracts.js";
 import type { RegistryDomain } from "../identity/digests.js";
@@ -9,6 +8,7 @@ import { Aggregator, type MarkedBatch } from "./aggregator.js";
 import type { OpenReading } from "./answer.js";
 import type { BatchWitness } from "./batch-check.js";
 import { ChainLogs } from "./chain-logs.js";
+import { ContributedReadings, type ContributionAddresses } from "./contributed-readings.js";
 import { openedIn } from "./open-readings.js";
 import type { DevicePartial } from "./pieces.js";
 import { PresentKeys } from "./present-keys.js";
@@ -19,7 +19,7 @@ import type { AnalysisRequest } from "./requests.js";
 /** Where published readings are, and what they are checked by. */
 export interface PublicReadingsOptions {
   readonly provider: Provider;
-  readonly addresses: Pick<Addresses, "DeviceRegistry" | "DataAnchor"> & Verifiers;
+  readonly addresses: ContributionAddresses & Verifiers;
   /** See `ReadingsFolder`. */
   readonly folder: string;
   /** A folder for what was aggregated, a file for each request. */
@@ -34,11 +34,14 @@ export interface PublicReadingsOptions {
 export interface RequestReadings {
   /** Rises whenever more readings count. */
   readonly counted: number;
-  /** What a device's readings come to; undefined if none counts. Where it contradicts itself, nothing follows from them. */
+  /** What a device's published readings come to; undefined if none counts. Where it contradicts itself, nothing follows from them. */
   partialOf(device: string, most?: bigint): DevicePartial | undefined;
-  /** A device's readings that count, open, one for each sequence number, ascending. Errors: the provider's, ITC_LOG_MISMATCH. */
+  /**
+   * A device's readings that count, open, one for each sequence number, ascending: what was contributed on chain (`ContributedReadings`), and what is
+   * published. Errors: the provider's, ITC_LOG_MISMATCH.
+   */
   readingsOf(device: string): Promise<OpenReading[]>;
-  /** One of them. */
+  /** One that is published. */
   readingOf(device: string): Promise<OpenReading | undefined>;
 }
 
@@ -64,8 +67,11 @@ export class PublicReadings {
   private logs: ChainLogs;
   private keys: PresentKeys;
   private source: ReadingsFolder | undefined;
+  private readonly contributed: ContributedReadings;
 
   constructor(private readonly options: PublicReadingsOptions) {
+    const { provider, addresses, fromBlock } = options;
+    this.contributed = new ContributedReadings(provider, addresses, fromBlock);
     [this.logs, this.keys] = this.look();
   }
 
@@ -84,7 +90,9 @@ export class PublicReadings {
       counted: opened.counted,
       partialOf: (device, most) => aggregator.partialOf(device, most),
       readingsOf: async (device) => {
-        const bySequence = new Map<bigint, OpenReading>();
+        // Before those that are published: whoever was held to these must find the same again, whatever is published later.
+        const contributed = await this.contributed.of(id, request, device);
+        const bySequence = new Map(contributed.map((one) => [one.fields.sequence, one]));
         for await (const one of this.open(aggregator, device)) {
           if (!bySequence.has(one.fields.sequence)) bySequence.set(one.fields.sequence, one);
         }

@@ -20,7 +20,7 @@ import type { ResultNode } from "./result-tree.js";
 /** The contracts that a watchtower looks at. */
 export type WatchAddresses = CourtAddresses &
   MembershipAddresses &
-  Pick<Addresses, "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "PayoutLists" | "ITC">;
+  Pick<Addresses, "DataAnchor" | "Analytics" | "ResultCourt" | "QuestionDesk" | "PayoutRoller" | "PayoutLists" | "ITC">;
 
 /** Blocks that are read again each time: the chain may have replaced them. */
 const REPLACEABLE = 64;

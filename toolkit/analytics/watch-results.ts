@@ -1,14 +1,15 @@
 import { Analytics__factory, QuestionDesk__factory } from "../contracts.js";
-import type { DeviceId } from "../identity/keys.js";
 import { sameBytes, toHex } from "../internal/bytes.js";
 import { challengeOf, demandOf, settleOf } from "./challenges.js";
 import { checkResult } from "./check-result.js";
+import { ContributedReadings, contributionsTo } from "./contributed-readings.js";
 import { courtViews } from "./court-views.js";
 import { DataError } from "./data-sources.js";
 import { type Challengeable, isChallengeable, isFaultBy, shuffled } from "./fault-views.js";
 import { membersAt } from "./membership.js";
 import { checkable } from "./open-readings.js";
 import { PartialDigests } from "./partial-digests.js";
+import { Recent } from "./recent.js";
 import type { AnalysisRequest } from "./requests.js";
 import { writeResultData } from "./result-data.js";
 import type { CheckSources, EarlierResult, Placed, ProposalFacts, ResultFault } from "./result-faults.js";
@@ -34,6 +35,7 @@ const MOST_FAULTS = 20;
 /** Partials that are questioned of a result under the policy "sampled". */
 const SAMPLE = 3;
 const PATIENCE = 600n;
+const MOST_TREES = 8;
 
 /** A proposal that can be challenged. */
 interface Standing {
@@ -67,7 +69,8 @@ export class ResultWatch {
   private readonly notes = new Notes();
   private readonly cases = new Map<string, Case>();
   private readonly shown = new Map<string, ShownLeaf>();
-  private readonly trees = new Map<string, ResultTree>();
+  /** Of proposals that aren't open any longer: their data can be got again. */
+  private readonly trees = new Recent<ResultTree>(MOST_TREES);
   private readonly digests: PartialDigests;
   private readonly earlier: EarlierResults;
 
@@ -96,6 +99,7 @@ export class ResultWatch {
       if (standing) stamps.set(standing.stamp, standing);
     }
     for (const stamp of this.cases.keys()) if (!stamps.has(stamp)) this.cases.delete(stamp);
+    for (const key of this.shown.keys()) if (!stamps.has(key.split(" ", 1)[0] ?? "")) this.shown.delete(key);
     await this.settle(new Set(stamps.keys()), now);
     for (const standing of stamps.values()) {
       await this.look(standing, now).catch((error: unknown) => this.trouble(standing, error));
@@ -248,12 +252,16 @@ export class ResultWatch {
   }
 
   private async sources(
-    { facts, snapshot, proposed }: Standing,
+    standing: Standing,
     earlier: readonly EarlierResult[],
     readings: KnownReadings,
   ): Promise<CheckSources> {
+    const { facts, snapshot, proposed } = standing;
     const { provider, addresses, fromBlock = 0 } = this.options;
-    const contributions = await this.contributions(proposed.id);
+    const contributions = await contributionsTo(proposed.id, this.parts.book, provider, addresses);
+    const contributed = new ContributedReadings(provider, addresses, fromBlock);
+    const onTrouble = (error: unknown) => this.trouble(standing, error);
+    const known = await contributed.beside(readings, proposed.id, facts.request, contributions.keys(), onTrouble);
     const needsMembers = contributions.size > 0 || readings.readingOf !== undefined;
     return {
       digests: this.digests,
@@ -261,20 +269,8 @@ export class ResultWatch {
       members: needsMembers ? await membersAt(provider, addresses, facts.request, snapshot, { fromBlock }) : [],
       contributions,
       earlier,
-      ...checkable(readings),
+      ...checkable(known),
     };
-  }
-
-  /** Those that hold: of a device that has changed since they don't. */
-  private async contributions(id: string): Promise<Map<DeviceId, bigint>> {
-    const { provider, addresses } = this.options;
-    const desk = QuestionDesk__factory.connect(addresses.QuestionDesk, provider);
-    const found = new Map<DeviceId, bigint>();
-    for (const device of this.parts.book.contributedTo(id)) {
-      const count = await desk.contributionOf(addresses.Analytics, id, device);
-      if (count > 0n) found.set(device, count);
-    }
-    return found;
   }
 
   private async shownOf({ stamp, facts }: Standing): Promise<ShownLeaf[]> {

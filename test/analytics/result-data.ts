@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { id, ZeroAddress } from "ethers";
+import { AnalyticsError } from "../../toolkit/analytics/analytics-error.js";
 import { neutralPartial, packed } from "../../toolkit/analytics/partials.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { ANY_DEVICE, type AnalysisRequest, Settlement, Weighting } from "../../toolkit/analytics/requests.js";
@@ -177,6 +178,30 @@ describe("The data of a result", () => {
     ]) {
       expect(await faultOf(read(textOf(leaves, other)))).to.match(/Line 1 .*another request/);
     }
+  });
+
+  it("lets go of its source, whether it is read to its end, refused or left", async () => {
+    const left = async (source: string, most = Number.POSITIVE_INFINITY) => {
+      let isOpen = true;
+      const pieces = async function* () {
+        try {
+          for (const piece of [source.slice(0, 999), source.slice(999)]) yield Buffer.from(piece);
+        } finally {
+          isOpen = false;
+        }
+      };
+      try {
+        let count = 0;
+        for await (const _ of await ResultData.open(pieces(), expected)) if (++count >= most) break;
+      } catch (error) {
+        expect(error).to.be.instanceOf(AnalyticsError);
+      }
+      return !isOpen;
+    };
+    expect(await left(text)).to.equal(true);
+    expect(await left(text, 1)).to.equal(true);
+    expect(await left(`[]\n${text}`)).to.equal(true);
+    expect(await left(`${lines[0]}\n[]\n${lines.slice(2).join("\n")}\n`)).to.equal(true);
   });
 
   it("lets who checks a proposal see leaves out of order", async () => {

@@ -60,7 +60,7 @@ export async function contentOfData(data: AsyncIterable<Uint8Array> | Iterable<U
 }
 
 /**
- * Reads the data of a result, line by line; holds one line at a time. Iterate it once.
+ * Reads the data of a result, line by line; holds one line at a time. Iterate it once: that also lets go of the source, wherever it ends.
  *
  * Errors, from `open` and while iterating: ITC_RESULT_DATA, which names the line, for one that is too long, isn't in the format or not in its one
  * spelling, for leaves out of order, too many or too few, and for data of another request.
@@ -86,14 +86,19 @@ export class ResultData implements AsyncIterable<ResultLeaf> {
     { strict = true }: ReadOptions = {},
   ): Promise<ResultData> {
     const lines = new Lines(source);
-    const text = await lines.next();
-    if (text === undefined) throw malformed(1, "There is no header.");
-    const header = parsed(HeaderLine, 1, text);
-    if (headerLine(header) !== text) throw malformed(1, "The header isn't in its one spelling.");
-    const idOf = ({ request, chainId, analytics }: ExpectedResult) => requestIdOf(request, chainId, analytics);
-    if (idOf(header) !== idOf(expected)) throw malformed(1, "The data are of another request.");
-    lines.longest = longestLine(header.request.query);
-    return new ResultData(header, lines, strict);
+    try {
+      const text = await lines.next();
+      if (text === undefined) throw malformed(1, "There is no header.");
+      const header = parsed(HeaderLine, 1, text);
+      if (headerLine(header) !== text) throw malformed(1, "The header isn't in its one spelling.");
+      const idOf = ({ request, chainId, analytics }: ExpectedResult) => requestIdOf(request, chainId, analytics);
+      if (idOf(header) !== idOf(expected)) throw malformed(1, "The data are of another request.");
+      lines.longest = longestLine(header.request.query);
+      return new ResultData(header, lines, strict);
+    } catch (error) {
+      await lines.close();
+      throw error;
+    }
   }
 
   /** The SHA-256 of the data as hex. Errors: RangeError before all leaves are read. */
@@ -103,6 +108,14 @@ export class ResultData implements AsyncIterable<ResultLeaf> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ResultLeaf> {
+    try {
+      yield* this.leaves();
+    } finally {
+      await this.lines.close();
+    }
+  }
+
+  private async *leaves(): AsyncGenerator<ResultLeaf> {
     const { leaves, request } = this.header;
     const length = partialLength(request.query);
     let before: ResultLeaf | undefined;
@@ -140,6 +153,11 @@ class Lines {
 
   get content(): string {
     return toHex(this.hash.copy().digest());
+  }
+
+  /** A file that is read by pieces stays open until somebody says that no more are wanted. */
+  async close(): Promise<void> {
+    await this.pieces.return?.();
   }
 
   /** The next line without its end; undefined after the last. */

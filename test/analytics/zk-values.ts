@@ -1,3 +1,4 @@
+import { readdir, readlink } from "node:fs/promises";
 import { expect } from "chai";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { circuitFor, proveSum } from "../../toolkit/analytics/zk-prove.js";
@@ -117,5 +118,18 @@ describe("commitments to values", () => {
     expect(await failure(proveSum(mine, query, key, missing))).to.equal("ITC_ZK_PROVER_MISSING");
     const other = await developmentKey(circuitFor("histogram", 50));
     expect(await failure(proveSum(mine, query, { ...key, wasm: other.wasm }))).to.equal("ITC_ZK_UNPROVED");
+  }).timeout(120_000);
+
+  it("leave no file open where proving fails", async function () {
+    // Only there can a process list its own open files.
+    if (process.platform !== "linux") this.skip();
+    const key = await developmentKey(circuitFor("sum", 50));
+    const other = await developmentKey(circuitFor("histogram", 50));
+    const proving = proveSum(mine, { request, lower: -300n, upper: 700n }, { ...key, zkey: other.zkey });
+    expect(await proving.catch((error: ZkError) => error.code)).to.equal("ITC_ZK_UNPROVED");
+    const open = await Promise.all(
+      (await readdir("/proc/self/fd")).map((one) => readlink(`/proc/self/fd/${one}`).catch(() => "")),
+    );
+    expect(open.filter((path) => /\.(zkey|wasm)$/.test(path))).to.deep.equal([]);
   }).timeout(120_000);
 });

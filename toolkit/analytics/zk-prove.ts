@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { type CommittedValues, placesFor, secretsOf, ZkError } from "../anchoring/zk-values.js";
 import { concat, uintBytes } from "../internal/bytes.js";
 import { histogramStatement, type ProvableQuery, type Statement, sumStatement } from "./zk-statements.js";
@@ -14,8 +15,8 @@ interface Snarkjs {
   readonly groth16: {
     fullProve(
       input: Record<string, bigint | bigint[]>,
-      wasm: string | Uint8Array,
-      zkey: string | Uint8Array,
+      wasm: Uint8Array,
+      zkey: Uint8Array,
       logger: undefined,
       witness: undefined,
       options: { readonly singleThread: boolean },
@@ -86,13 +87,19 @@ async function prove(
   const { groth16 } = await loaded(load);
   const input = { ...statement, ...secretsOf(committed) };
   try {
+    // As contents: of files, snarkjs leaves those open with which proving fails.
+    const contents = [await contentOf(wasm), await contentOf(zkey)] as const;
     // In this thread: workers would keep the process alive.
-    const { proof } = await groth16.fullProve(input, wasm, zkey, undefined, undefined, { singleThread: true });
+    const { proof } = await groth16.fullProve(input, ...contents, undefined, undefined, { singleThread: true });
     return bytesOf(proof);
   } catch (cause) {
     const next = "Pass wasm and zkey of the circuit that `circuitFor` names, both of one set-up.";
     throw new ZkError("ITC_ZK_UNPROVED", "The prover failed.", next, { cause });
   }
+}
+
+async function contentOf(file: string | Uint8Array): Promise<Uint8Array> {
+  return typeof file === "string" ? await readFile(file) : file;
 }
 
 async function loaded(load: Load): Promise<Snarkjs> {

@@ -5,7 +5,16 @@ import { ownerWeights } from "../../toolkit/analytics/roll-faults.js";
 import { sharesByWeight } from "../../toolkit/analytics/shares.js";
 import { payoutList } from "../../toolkit/payouts/payout-list.js";
 import { idOf, passWindow } from "./market.js";
-import { brief, changesOf, proposeData, silentTower, towerOf, type WatchStage, withLeaves } from "./watched.js";
+import {
+  brief,
+  changesOf,
+  laggingNode,
+  proposeData,
+  silentTower,
+  towerOf,
+  type WatchStage,
+  withLeaves,
+} from "./watched.js";
 
 /** Calls the address in its calldata's first 20 bytes with the rest of it. */
 const FORWARDER = "0x601d8060095f395ff360143603806014" + "5f375f5f825f5f5f3560601c5af1601b575f5ffd5b00";
@@ -102,6 +111,16 @@ describe("A watchtower over lists of payouts", () => {
     expect(sent(brief(await tower.round()))).to.deep.equal(["sent challengeList"]);
     await roll(stage, await due(stage));
     expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["clean"]);
+  });
+
+  it("tries again where a node that lags refuses its challenge", async () => {
+    const stage = await finished();
+    const { node, provider } = await laggingNode(stage.market);
+    await roll(stage, await shifted(stage, 0, 1, 1n));
+    const tower = towerOf(stage, { provider });
+    expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["fault", "refused"]);
+    node.isLate = false;
+    expect(sent(brief(await tower.round()))).to.deep.equal(["sent challengeList"]);
   });
 
   it("says what it can't see, and looks again", async () => {

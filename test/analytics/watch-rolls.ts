@@ -9,7 +9,7 @@ import { planRoll } from "../../toolkit/analytics/rolls.js";
 import { toHex } from "../../toolkit/internal/bytes.js";
 import { type Earnings, PayoutTree } from "../../toolkit/payouts/payout-tree.js";
 import { asked, ITC, idOf, passWindow, raise, treeOf } from "./market.js";
-import { brief, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
+import { brief, laggingNode, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
 
 const ROLLED = { terms: { settlement: Settlement.Rolled } };
 
@@ -121,6 +121,17 @@ describe("A watchtower over rolls", () => {
       const { bond } = await market.roller.rules();
       expect((await market.itc.balanceOf(market.watcher.address)) - before).to.equal(bond / 2n);
     }
+  });
+
+  it("tries again where a node that lags refuses its challenge", async () => {
+    const stage = await finished();
+    const { node, provider } = await laggingNode(stage.market);
+    await roll(stage, with_(await truth(stage), 0, { before: 1n }));
+    const tower = towerOf(stage, { provider });
+    expect(new Set((await tower.round()).map(({ what }) => what))).to.deep.equal(new Set(["fault", "refused"]));
+    node.isLate = false;
+    expect(brief(await tower.round()).filter((line) => line.startsWith("sent"))).to.have.length(1);
+    expect(await standsRoll(stage)).to.equal(false);
   });
 
   it("shows weights first where a challenge doesn't fit into one transaction, and goes on from what it has shown", async () => {

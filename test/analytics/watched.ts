@@ -1,3 +1,4 @@
+import type { Provider } from "ethers";
 import { Answerer, type AnswerOptions } from "../../toolkit/analytics/answer.js";
 import type { AnalysisRequest } from "../../toolkit/analytics/requests.js";
 import { writeResultData } from "../../toolkit/analytics/result-data.js";
@@ -80,6 +81,20 @@ export function silentTower({ market, shelf }: WatchStage) {
     most: 200n * ITC,
     patience: 0n,
   });
+}
+
+/** A node that, when it is asked to try what a sender would send, is now and then as far as the chain is now. */
+export async function laggingNode({ ethers }: Market) {
+  const { provider } = ethers;
+  const node = { isLate: true };
+  const blockTag = await provider.getBlockNumber();
+  const call: typeof provider.call = (tried) =>
+    provider.call(node.isLate && tried.from ? { ...tried, blockTag } : tried);
+  const get = (_: object, key: string | symbol): unknown => {
+    const own: unknown = key === "call" ? call : Reflect.get(provider, key);
+    return typeof own === "function" ? own.bind(provider) : own;
+  };
+  return { node, provider: new Proxy<Provider>(provider, { get }) };
 }
 
 /** Who answers for the proposer. */

@@ -48,12 +48,15 @@ export class ListWatch {
     if (!words) return this.add("unseen", id, `The list isn't in the calldata of ${event.transactionHash}.`);
     const tree = await this.treeOf(id);
     if (!tree) return this.add("unseen", id, "What accounts are due of the list can't be seen.");
-    for (const call of await this.challenges(id, words, tree)) {
+    const challenges = await this.challenges(id, words, tree);
+    for (const call of challenges) {
       this.add("fault", id, "list");
       if (!this.notes.outcome(id, call, await this.parts.sender.send(call))) continue;
       this.done.add(keyOf(event));
       return;
     }
+    // One that is refused, as by a node that lags, is tried again.
+    if (challenges.length > 0) return;
     this.add("clean", id, `The list ${hash} is right.`);
     this.done.add(keyOf(event));
   }

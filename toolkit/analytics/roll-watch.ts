@@ -99,7 +99,9 @@ export class RollWatch {
     const shown = this.shownOf(number);
     const pieced = tree ? { tree } : pieceRollTogether(root, size, expected, shown);
     const known = "tree" in pieced ? allOf(pieced.tree) : shown;
+    let isRight = true;
     for (const challenge of rollChallenges(facts, known)) {
+      isRight = false;
       this.add("fault", number, challenge.name.replace("challenge", "").toLowerCase());
       if (!(await this.challenge(number, challenge))) continue;
       this.done.add(number);
@@ -107,6 +109,8 @@ export class RollWatch {
     }
     if ("next" in pieced) return this.demand(event, pieced.next, demandEnd, now);
     if (!facts.due) return this.add("unseen", number, "What accounts are due can't be seen.");
+    // A challenge that is refused, as by a node that lags, is tried again.
+    if (!isRight) return;
     this.add("clean", number, `${root} is right.`);
     this.done.add(number);
   }

@@ -90,12 +90,36 @@ describe("Published readings", () => {
     expect([(await known(first)).counted, (await known(first)).counted]).to.deep.equal([6, 6]);
     first.close();
     const second = mirror.reader();
-    expect((await known(second)).counted).to.equal(0);
+    expect((await known(second)).counted).to.equal(6);
     await mirror.publish("a.ndjson", of(2, 3), of(4, 5));
     const late = await known(second);
-    expect([late.counted, partials(late)]).to.deep.equal([12, expected()]);
+    expect([late.counted, partials(late)]).to.deep.equal([18, expected()]);
     expect(await late.readingsOf(device(4))).to.have.length(3);
     second.close();
+  });
+
+  it("count more whenever there is more, by the same number wherever they were taken in", async () => {
+    const { batch } = stage;
+    const own = await inOwnLog(0, true);
+    const reader = mirror.reader();
+    const none = (await known(reader)).counted;
+    await mirror.publish(
+      "gateway.ndjson",
+      mirror.batch(batch, ({ reading }) => reading.device === device(0)),
+    );
+    const some = (await known(reader)).counted;
+    await mirror.publish("gateway.ndjson", mirror.batch(batch));
+    const more = (await known(reader)).counted;
+    await mirror.publish("owner.ndjson", mirror.batch(own));
+    const all = (await known(reader)).counted;
+    expect([none < some, some < more, more < all, (await known(reader)).counted - all]).to.deep.equal([
+      ...[true, true, true],
+      0,
+    ]);
+    reader.close();
+    const again = mirror.reader();
+    expect((await known(again)).counted).to.equal(all);
+    again.close();
   });
 
   it("leave half a line for later, and read a file that has become shorter from its start", async () => {

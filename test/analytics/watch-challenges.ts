@@ -18,7 +18,7 @@ import {
   treeOf,
   withheldLeaf,
 } from "./market.js";
-import { brief, changesOf, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
+import { brief, changesOf, laggingNode, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
 
 const NOISY = { terms: { epsilon: 1_000_000n } };
 
@@ -137,6 +137,18 @@ describe("A watchtower against a false result", () => {
       .and.not.match(/sent challenge/);
     for (const [content, data] of stage.shelf.kept) shelf.kept.set(content, data);
     expect(brief(await tower.round())).to.include("sent challengeSpent");
+  });
+
+  it("tries again where a node that lags refuses its challenge", async () => {
+    const stage = await withLeaves();
+    const [first = raise(), ...rest] = stage.leaves;
+    const tree = treeOf(stage.request, [{ ...first, weight: 9n }, ...rest]);
+    const { node, provider } = await laggingNode(stage.market);
+    await proposeData(stage, tree, tree);
+    const tower = towerOf(stage, { provider });
+    expect(new Set((await tower.round()).map(({ what }) => what))).to.deep.equal(new Set(["fault", "refused"]));
+    node.isLate = false;
+    expect(brief(await tower.round())).to.deep.equal(["sent challengeLeaf"]);
   });
 
   it("challenges a device that was left out, by one of its readings", async () => {

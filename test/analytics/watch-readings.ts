@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { ResultTree } from "../../toolkit/analytics/result-tree.js";
-import { anchored, ownerOf, provedLeaf, raise, readingsOf, treeOf, withheldLeaf } from "./market.js";
+import { anchored, idOf, ownerOf, provedLeaf, raise, readingsOf, treeOf, withheldLeaf } from "./market.js";
 import { Mirror } from "./mirror.js";
 import { brief, proposeData, towerOf, type WatchStage, withLeaves } from "./watched.js";
 
@@ -51,6 +51,40 @@ describe("A watchtower with published readings", () => {
     expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["clean"]);
     await publish();
     expect(sent(brief(await tower.round()))).to.deep.equal(["sent challengeOmission"]);
+    reader.close();
+  });
+
+  it("finds the omission once readings can be read again that were taken in before", async () => {
+    await publish();
+    const { request, market } = stage;
+    const before = mirror.reader();
+    await before.of(idOf(market, request), request);
+    before.close();
+    await propose(left());
+    const reader = mirror.reader();
+    let isAway = true;
+    const tower = towerOf(stage, {
+      readings: (...asked) => (isAway ? Promise.reject(new Error("away")) : reader.of(...asked)),
+    });
+    expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["trouble", "clean"]);
+    isAway = false;
+    expect(sent(brief(await tower.round()))).to.deep.equal(["sent challengeOmission"]);
+    reader.close();
+  });
+
+  it("asks nothing about what readings have borne out while they can't be read", async () => {
+    const { request, leaves } = stage;
+    await publish();
+    await propose(treeOf(request, leaves));
+    const reader = mirror.reader();
+    let isAway = false;
+    const tower = towerOf(stage, {
+      questions: "all",
+      readings: (...asked) => (isAway ? Promise.reject(new Error("away")) : reader.of(...asked)),
+    });
+    expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["clean"]);
+    isAway = true;
+    expect((await tower.round()).map(({ what }) => what)).to.deep.equal(["trouble"]);
     reader.close();
   });
 

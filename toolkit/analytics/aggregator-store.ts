@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { fromHex } from "../internal/bytes.js";
 import { AnalyticsError } from "./analytics-error.js";
-import { mergePieces } from "./pieces.js";
+import { mergePieces, readingsIn } from "./pieces.js";
 
 /** What a file of pieces belongs to for good. */
 export interface PiecesOwner {
@@ -29,6 +29,7 @@ const SCHEMA = `
 /** Where an aggregator keeps what counts: pieces by device, see `pieces.ts`. Every write belongs to a transaction, which {@link commit} ends. */
 export class PieceStore {
   private isOpen = false;
+  private filed = 0;
   private readonly statements: Record<
     "entry" | "enter" | "complete" | "piece" | "file" | "replace" | "of" | "source" | "places",
     StatementSync
@@ -48,6 +49,12 @@ export class PieceStore {
         "SELECT place FROM piece JOIN source USING (entry) WHERE device = ? ORDER BY entry, source.rowid",
       ),
     };
+    const sizes = database.prepare(
+      "SELECT SUBSTR(data, 1, 1) AS width, SUM(LENGTH(data)) AS bytes, COUNT(*) AS pieces FROM piece GROUP BY 1",
+    );
+    for (const { width, bytes, pieces } of sizes.all()) {
+      this.filed += readingsIn(Number(bytes), (width as Uint8Array)[0] ?? 0, Number(pieces));
+    }
   }
 
   /**
@@ -95,10 +102,17 @@ export class PieceStore {
     if (place !== undefined) source.run(id, place);
     for (const [device, data] of pieces) {
       const address = fromHex(device);
-      const before = known && piece.get(address, id);
-      if (before) replace.run(mergePieces(before.data as Uint8Array, data), address, id);
-      else file.run(address, id, data);
+      const before = known && (piece.get(address, id)?.data as Uint8Array | undefined);
+      const all = before ? mergePieces(before, data) : data;
+      if (before) replace.run(all, address, id);
+      else file.run(address, id, all);
+      this.filed += countIn(all) - (before ? countIn(before) : 0);
     }
+  }
+
+  /** Readings of all pieces; one that several entries hold counts for each. */
+  get readings(): number {
+    return this.filed;
   }
 
   /** What is filed of a device. */
@@ -142,6 +156,10 @@ export class PieceStore {
     if (!this.isOpen) this.database.exec("BEGIN IMMEDIATE");
     this.isOpen = true;
   }
+}
+
+function countIn(piece: Uint8Array): number {
+  return readingsIn(piece.length, piece[0] ?? 0);
 }
 
 /** By SQLite's primary result code (https://sqlite.org/rescode.html). */

@@ -88,6 +88,11 @@ export class Aggregator {
     return this.store.mark;
   }
 
+  /** Rises whenever more readings count, also from one process to the next. */
+  get counted(): number {
+    return this.store.readings;
+  }
+
   /** Takes in a stream. What came before a failure of the source is kept; the failure is passed on. */
   async take(source: AsyncIterable<MarkedBatch> | Iterable<MarkedBatch>): Promise<Taken> {
     const counts = { entries: 0, known: 0, readings: 0 };

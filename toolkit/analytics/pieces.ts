@@ -45,6 +45,11 @@ export function encodePiece(readings: readonly Accepted[]): Uint8Array {
   return written(readings.map(({ reading: { sequence, time }, digest, value }) => ({ sequence, time, digest, value })));
 }
 
+/** How many readings pieces of one width have, by their bytes in all. The width is a piece's first byte. */
+export function readingsIn(bytes: number, width: number, pieces = 1): number {
+  return (bytes - pieces) / (HEAD + width);
+}
+
 /** A piece of all readings that two pieces have. */
 export function mergePieces(a: Uint8Array, b: Uint8Array): Uint8Array {
   const seen = new Set<string>();

@@ -32,7 +32,7 @@ export interface PublicReadingsOptions {
 
 /** What is known of the readings that a request speaks of. Devices are in any spelling. */
 export interface RequestReadings {
-  /** Rises whenever more readings count. */
+  /** Rises whenever more readings count, also from one process to the next. */
   readonly counted: number;
   /** What a device's published readings come to; undefined if none counts. Where it contradicts itself, nothing follows from them. */
   partialOf(device: string, most?: bigint): DevicePartial | undefined;
@@ -43,11 +43,6 @@ export interface RequestReadings {
   readingsOf(device: string): Promise<OpenReading[]>;
   /** One that is published. */
   readingOf(device: string): Promise<OpenReading | undefined>;
-}
-
-interface Opened {
-  readonly aggregator: Aggregator;
-  counted: number;
 }
 
 /** Requests whose aggregators are open at a time. */
@@ -63,7 +58,7 @@ const MOST_OPEN = 8;
  * const { partialOf } = await known.of(id, request);
  */
 export class PublicReadings {
-  private readonly aggregators = new Map<string, Opened>();
+  private readonly aggregators = new Map<string, Aggregator>();
   private logs: ChainLogs;
   private keys: PresentKeys;
   private source: ReadingsFolder | undefined;
@@ -82,12 +77,10 @@ export class PublicReadings {
    * Errors: those of `Aggregator.open` and `ReadingsFolder.from`; ITC_LOG_MISMATCH; the provider's.
    */
   readonly of = async (id: string, request: AnalysisRequest): Promise<RequestReadings> => {
-    const opened = await this.opened(id, request);
-    const { aggregator } = opened;
-    const { readings } = await aggregator.take(this.fresh(aggregator.mark));
-    opened.counted += readings;
+    const aggregator = await this.opened(id, request);
+    await aggregator.take(this.fresh(aggregator.mark));
     return {
-      counted: opened.counted,
+      counted: aggregator.counted,
       partialOf: (device, most) => aggregator.partialOf(device, most),
       readingsOf: async (device) => {
         // Before those that are published: whoever was held to these must find the same again, whatever is published later.
@@ -107,7 +100,7 @@ export class PublicReadings {
 
   /** Whether neither a device's keys nor its state have changed since its readings for a request began to be taken in. */
   async isSteady(id: string, device: string): Promise<boolean> {
-    const mark = this.aggregators.get(id)?.aggregator.mark;
+    const mark = this.aggregators.get(id)?.mark;
     const since = mark === undefined ? undefined : readMark(mark)?.since;
     if (!since) return false;
     const registry = DeviceRegistry__factory.connect(this.options.addresses.DeviceRegistry, this.options.provider);
@@ -117,17 +110,17 @@ export class PublicReadings {
 
   /** Lets go of all files. */
   close(): void {
-    for (const { aggregator } of this.aggregators.values()) aggregator.close();
+    for (const aggregator of this.aggregators.values()) aggregator.close();
     this.aggregators.clear();
   }
 
-  private async opened(id: string, { query }: AnalysisRequest): Promise<Opened> {
-    const known = this.aggregators.get(id) ?? { aggregator: await this.begin(id, query), counted: 0 };
+  private async opened(id: string, { query }: AnalysisRequest): Promise<Aggregator> {
+    const known = this.aggregators.get(id) ?? (await this.begin(id, query));
     this.aggregators.delete(id);
     this.aggregators.set(id, known);
     const [oldest] = this.aggregators;
     if (this.aggregators.size > MOST_OPEN && oldest) {
-      oldest[1].aggregator.close();
+      oldest[1].close();
       this.aggregators.delete(oldest[0]);
     }
     return known;

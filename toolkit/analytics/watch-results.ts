@@ -50,9 +50,9 @@ interface Standing {
 /** What is known of a proposal. */
 interface Case {
   found?: { readonly tree: ResultTree; readonly faults: readonly ResultFault[] };
-  /** How many earlier results were looked at, and `counted` of the watcher's readings then. */
+  /** How many earlier results were looked at, and `counted` of the watcher's readings then; none where they couldn't be read. */
   earlier: number;
-  counted: number;
+  counted?: number | undefined;
   isDone: boolean;
 }
 
@@ -152,10 +152,13 @@ export class ResultWatch {
 
   private async look(standing: Standing, now: bigint): Promise<void> {
     const { stamp, proposed, facts } = standing;
-    const known = this.cases.get(stamp) ?? { earlier: 0, counted: 0, isDone: false };
+    const known = this.cases.get(stamp) ?? { earlier: 0, isDone: false };
     this.cases.set(stamp, known);
-    const readings = await this.readings(standing);
-    const { counted = 0 } = readings;
+    const seen = await this.readings(standing);
+    // What was checked by readings waits for them: without, the watcher would pay for answers that it knows.
+    if (!seen && known.counted !== undefined) return;
+    const readings = seen ?? {};
+    const { counted } = readings;
     if (known.isDone && counted === known.counted) return;
     const earlier = await this.earlier.before(proposed.id, facts.request);
     if (!known.found || earlier.length > known.earlier || counted !== known.counted) {
@@ -167,20 +170,22 @@ export class ResultWatch {
     for (const { kind, ...fault } of known.found.faults) {
       this.notes.add({ what: "fault", about: proposed.id, detail: "why" in fault ? `${kind}: ${fault.why}` : kind });
     }
-    if (await this.challenge(standing, known.found.faults)) known.isDone = true;
+    const challenged = await this.challenge(standing, known.found.faults);
+    if (challenged === "sent") known.isDone = true;
     else if (await this.ask(standing, known.found, readings, now)) {
-      known.isDone = !(await this.earlier.isMoreThan(earlier.length, proposed.id, facts.request));
+      const mayBeMore = await this.earlier.isMoreThan(earlier.length, proposed.id, facts.request);
+      known.isDone = challenged !== "refused" && !mayBeMore;
     }
   }
 
-  /** What the watcher has itself; what is wrong with the rest of a proposal can be seen without. */
-  private async readings(standing: Standing): Promise<KnownReadings> {
+  /** What the watcher has itself; undefined where it can't be read. What is wrong with the rest of a proposal can be seen without. */
+  private async readings(standing: Standing): Promise<KnownReadings | undefined> {
     const { proposed, facts } = standing;
     try {
       return (await this.options.readings?.(proposed.id, facts.request)) ?? {};
     } catch (error) {
       this.trouble(standing, error);
-      return {};
+      return undefined;
     }
   }
 
@@ -302,17 +307,18 @@ export class ResultWatch {
     }
   }
 
-  /** Says whether a challenge went out. */
-  private async challenge(standing: Standing, faults: readonly ResultFault[]): Promise<boolean> {
-    const shown = faults.filter(isChallengeable);
-    const slashed = shown.filter(({ ruling }) => ruling === "slashed");
-    const rest = shown.filter(({ ruling }) => ruling !== "slashed");
-    for (const fault of [...slashed, ...rest]) {
+  /** What became of challenges: one that is refused, as by a node that lags, is tried again. */
+  private async challenge(standing: Standing, faults: readonly ResultFault[]): Promise<"sent" | "refused" | "none"> {
+    const isMild = ({ ruling }: Challengeable) => Number(ruling !== "slashed");
+    const shown = faults.filter(isChallengeable).sort((a, b) => isMild(a) - isMild(b));
+    let isRefused = false;
+    for (const fault of shown) {
       if (fault.ruling !== "slashed" && !(await this.stoodThen(standing, fault))) continue;
       const call = challengeOf(fault, standing.facts.request, this.options.addresses);
-      if (this.notes.outcome(standing.proposed.id, call, await this.parts.sender.send(call))) return true;
+      if (this.notes.outcome(standing.proposed.id, call, await this.parts.sender.send(call))) return "sent";
+      isRefused = true;
     }
-    return false;
+    return isRefused ? "refused" : "none";
   }
 
   /** Whether a fault that costs no bond was one already when the proposal came. */

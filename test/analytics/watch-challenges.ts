@@ -64,6 +64,20 @@ async function withLeavesOf(market: WatchStage["market"], request: WatchStage["r
   return { market, request, kept: [], batch: raised(), leaves: [], tree: raised(), shelf: new Shelf() };
 }
 
+/** Proposes a result of a later request that spends the same budgets. Returns its data. */
+async function spentAgain({ market }: WatchStage): Promise<Shelf> {
+  const later = await asked(market, { ...NOISY, salt: id("later") });
+  const partial = neutralPartial(later.query);
+  const keys = market.keys.slice(0, 6);
+  const again = await Promise.all(
+    keys.map((key, k) => attestedLeaf(market, later, ownerOf(market, k), key, { partial, count: 3n, spent: 999_999n })),
+  );
+  const tree = treeOf(later, again);
+  const shelf = new Shelf();
+  await proposeData({ market, request: later, shelf }, tree, tree);
+  return shelf;
+}
+
 /** What these stages don't have. */
 function raised<Missing>(): Missing {
   return undefined as Missing;
@@ -120,22 +134,25 @@ describe("A watchtower against a false result", () => {
     await proposeData(stage, stage.tree, stage.tree);
     await passWindow(market);
     await market.analytics.finalise(stage.request);
-    const later = await asked(market, { ...NOISY, salt: id("later") });
-    const partial = neutralPartial(later.query);
-    const keys = market.keys.slice(0, 6);
-    const again = await Promise.all(
-      keys.map((key, k) =>
-        attestedLeaf(market, later, ownerOf(market, k), key, { partial, count: 3n, spent: 999_999n }),
-      ),
-    );
-    const tree = treeOf(later, again);
-    const shelf = new Shelf();
-    await proposeData({ market, request: later, shelf }, tree, tree);
+    const shelf = await spentAgain(stage);
     const tower = towerOf({ market, shelf });
     expect(brief(await tower.round()).join())
       .to.match(/unseen.*budget/)
       .and.not.match(/sent challenge/);
     for (const [content, data] of stage.shelf.kept) shelf.kept.set(content, data);
+    expect(brief(await tower.round())).to.include("sent challengeSpent");
+  });
+
+  it("challenges a budget that was spent in an earlier result, once that is final", async () => {
+    const stage = await withAttested();
+    const { market } = stage;
+    await proposeData(stage, stage.tree, stage.tree);
+    await passWindow(market);
+    const shelf = await spentAgain(stage);
+    for (const [content, data] of stage.shelf.kept) shelf.kept.set(content, data);
+    const tower = towerOf({ market, shelf });
+    expect(brief(await tower.round()).join()).not.to.match(/sent/);
+    await market.analytics.finalise(stage.request);
     expect(brief(await tower.round())).to.include("sent challengeSpent");
   });
 

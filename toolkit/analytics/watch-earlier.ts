@@ -10,7 +10,11 @@ interface Related {
   readonly id: string;
   readonly request: AnalysisRequest;
   readonly proposedAt: bigint;
+  readonly isFinal: boolean;
 }
+
+/** `RequestStatus` in Solidity. */
+const PROPOSED = 2n;
 
 /** Results with noise for the same purpose that a proposer could know: those in which a budget may have been spent before. */
 export class EarlierResults {
@@ -26,14 +30,15 @@ export class EarlierResults {
   async before(id: string, request: AnalysisRequest): Promise<EarlierResult[]> {
     const found: EarlierResult[] = [];
     for (const { id: other, ...result } of await this.related(id, request)) {
+      if (!result.isFinal) continue;
       const tree = await this.treeOf(other).catch(() => undefined);
-      if (tree) found.push({ ...result, isFinal: true, tree });
+      if (tree) found.push({ ...result, tree });
       else this.notes.add({ what: "unseen", about: other, detail: "Whether its budget is spent again can't be seen." });
     }
     return found;
   }
 
-  /** Whether there are more than so many. */
+  /** Whether there are more than so many, with those that anyone may still make final: a court takes them then. */
   async isMoreThan(count: number, id: string, request: AnalysisRequest): Promise<boolean> {
     return (await this.related(id, request)).length > count;
   }
@@ -45,10 +50,11 @@ export class EarlierResults {
     for (const { id: other } of request.terms.epsilon === 0n ? [] : book.proposals()) {
       const asked = book.request(other);
       if (!asked || other === id || asked.purpose !== request.purpose || asked.terms.epsilon === 0n) continue;
-      if (!book.isFinal(other)) continue;
-      const { proposedAt } = await analytics.statusOf(asked);
+      const { status, proposedAt } = await analytics.statusOf(asked);
+      const isFinal = book.isFinal(other);
+      if (!isFinal && status !== PROPOSED) continue;
       if (proposedAt + asked.terms.challengeWindow > request.query.anchoredBy) continue;
-      found.push({ id: other, request: asked, proposedAt });
+      found.push({ id: other, request: asked, proposedAt, isFinal });
     }
     return found;
   }

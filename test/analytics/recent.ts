@@ -17,4 +17,13 @@ describe("Recent values", () => {
     for (let k = 0; k < 9; k++) recent.set("a", k);
     expect([recent.get("a"), recent.size]).to.deep.equal([8, 1]);
   });
+
+  it("let go of one that is unwanted", () => {
+    const recent = new Recent<number>(2);
+    recent.set("a", 1);
+    recent.set("b", 2);
+    recent.delete("a");
+    recent.set("c", 3);
+    expect([recent.get("a"), recent.get("b"), recent.get("c")]).to.deep.equal([undefined, 2, 3]);
+  });
 });

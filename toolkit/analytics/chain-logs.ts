@@ -1,6 +1,7 @@
 import type { Provider } from "ethers";
 import { type LogEntry, type LogQuery, readLog } from "../anchoring/log-reader.js";
 import { sameBytes } from "../internal/bytes.js";
+import { Recent } from "./recent.js";
 
 /**
  * Says which entries stand in which logs, by what the chain has: a log is rebuilt from its events and compared with the contract's root when it is
@@ -11,15 +12,17 @@ import { sameBytes } from "../internal/bytes.js";
  * const witness = { isAnchored: logs.isAnchored, keyOf };
  */
 export class ChainLogs {
-  private readonly logs = new Map<string, Promise<readonly LogEntry[]>>();
+  private readonly logs: Recent<Promise<readonly LogEntry[]>>;
 
   /** @param kept How many logs stay in memory. */
   constructor(
     private readonly provider: Provider,
     private readonly anchor: string,
     private readonly where: LogQuery = {},
-    private readonly kept = 1_000,
-  ) {}
+    kept = 1_000,
+  ) {
+    this.logs = new Recent(kept);
+  }
 
   /** As `BatchWitness` asks. Errors: those of `readLog`. */
   readonly isAnchored = async (publisher: string, index: bigint, entry: Uint8Array, time: bigint): Promise<boolean> => {
@@ -28,11 +31,10 @@ export class ChainLogs {
   };
 
   private logOf(publisher: string): Promise<readonly LogEntry[]> {
-    const log = this.logs.get(publisher) ?? this.read(publisher);
-    this.logs.delete(publisher);
+    const known = this.logs.get(publisher);
+    if (known) return known;
+    const log = this.read(publisher);
     this.logs.set(publisher, log);
-    const [oldest] = this.logs.keys();
-    if (this.logs.size > this.kept && oldest !== undefined) this.logs.delete(oldest);
     return log;
   }
 

@@ -2,6 +2,7 @@ import type { ContractRunner } from "ethers";
 import { spokeFor } from "../identity/key-history.js";
 import type { DeviceId, PublicKey } from "../identity/keys.js";
 import { toHex } from "../internal/bytes.js";
+import { Recent } from "./recent.js";
 
 /** A second that no chain has reached: as things are now. */
 const NOW = 1n << 40n;
@@ -10,7 +11,7 @@ const MOST = 100_000;
 
 /** Says which key of those that somebody offers is a device's present one, by the registry, asked once for each. */
 export class PresentKeys {
-  private readonly answers = new Map<string, Promise<boolean>>();
+  private readonly answers = new Recent<Promise<boolean>>(MOST);
   private offered = new Map<string, PublicKey>();
 
   /** @param registry Address of `DeviceRegistry`. */
@@ -38,8 +39,6 @@ export class PresentKeys {
     // What failed is asked again.
     asked.catch(() => this.answers.delete(name));
     this.answers.set(name, asked);
-    const [oldest] = this.answers.keys();
-    if (this.answers.size > MOST && oldest !== undefined) this.answers.delete(oldest);
     return asked;
   }
 }

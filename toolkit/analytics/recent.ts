@@ -21,4 +21,7 @@ export class Recent<Value> {
     const [oldest] = this.kept.keys();
     if (this.kept.size > this.most && oldest !== undefined) this.kept.delete(oldest);
   }
+  delete(key: string): void {
+    this.kept.delete(key);
+  }
 }

@@ -6,7 +6,6 @@ import { startEmbedded } from "../../toolkit/testing/embedded.js";
 import { checkAll, type InvariantRecord } from "../../toolkit/testing/invariants.js";
 import { lieInvariants } from "../../toolkit/testing/invariants-lies.js";
 import { falseResult, LIES, LieError } from "../../toolkit/testing/lies.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
 import { renderPage } from "../../toolkit/testing/report-page.js";
 import { loadScenario, parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
@@ -16,6 +15,7 @@ import { record } from "../../toolkit/testing/steps-data.js";
 import { activate, consent, deploy, enrol, register } from "../../toolkit/testing/steps-identity.js";
 import { answer, question } from "../../toolkit/testing/steps-lies.js";
 import { ReplayError, World } from "../../toolkit/testing/world.js";
+import { played } from "./played.js";
 
 const FILE = new URL("../../scenarios/cheating-aggregator.yaml", import.meta.url).pathname;
 /** What each lie falls by. */
@@ -33,12 +33,7 @@ const CALLS: Readonly<Record<(typeof LIES)[number], readonly string[]>> = {
 };
 
 async function run(scenario: Scenario): Promise<Report> {
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  try {
-    return await replay(scenario, provider, { file: FILE });
-  } finally {
-    await close();
-  }
+  return played(scenario, { file: FILE });
 }
 
 /** The scenario with the steps about one request only, up to its end, and with some of them left out. */

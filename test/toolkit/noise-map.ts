@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { noiseMapCsv } from "../../scripts/noise-map-data.js";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report, type ReportAnalysis } from "../../toolkit/testing/report.js";
 import { parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
+import { played } from "./played.js";
 
 const FILE = new URL("../../scenarios/noise-map.yaml", import.meta.url).pathname;
 const DATA = new URL("../../scenarios/data/noise-map.csv", import.meta.url);
@@ -56,13 +55,7 @@ async function changed(...changes: readonly (readonly [found: string, by: string
 }
 
 async function run(text: string): Promise<Report> {
-  const scenario = parseScenario(text, FILE);
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  try {
-    return await replay(scenario, provider, { file: FILE });
-  } finally {
-    await close();
-  }
+  return played(parseScenario(text, FILE), { file: FILE });
 }
 
 /** 24 households a district, which is enough for all but a map: each owner's consent and claim takes time. */

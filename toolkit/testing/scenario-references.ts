@@ -1,4 +1,4 @@
-import { carbonReferences } from "./carbon-references.js";
+import { carbonReferences } from "./scenario-carbon.js";
 import { listed, missing, type ReferenceProblem, wrongActor } from "./scenario-names.js";
 import { queryProblems } from "./scenario-queries.js";
 import type { ActorKind, Fleet, Scenario, Step } from "./scenario-schema.js";

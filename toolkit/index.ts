@@ -108,7 +108,14 @@ export * from "./anchoring/senml-units.js";
 export * from "./anchoring/state-proof.js";
 export * from "./anchoring/verify.js";
 export { type TrustedBlock, verifyLight } from "./anchoring/verify-light.js";
-export { type CommittedValues, commitValues, isCommittable, valuesSaltOf, ZkError } from "./anchoring/zk-values.js";
+export {
+  boundValues,
+  type CommittedValues,
+  commitValues,
+  isCommittable,
+  valuesSaltOf,
+  ZkError,
+} from "./anchoring/zk-values.js";
 export * from "./device-abi.js";
 export { IotchainError } from "./errors.js";
 export * from "./identity/attestation.js";

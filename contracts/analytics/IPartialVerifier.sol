@@ -5,7 +5,7 @@ import {DeviceId} from "../identity/DeviceTypes.sol";
 import {RequestId} from "./RequestTypes.sol";
 
 /// @notice A batch of one device's readings, as its header and its first reading say it.
-/// @param values The header's commitment to the values.
+/// @param values The commitment to the values, which the header holds hashed with device and first sequence.
 /// @param device Whose readings.
 /// @param firstSequence Sequence number of the first one; the others follow without a gap.
 /// @param count How many, 1 to 256.
@@ -23,8 +23,8 @@ struct ValuesBatch {
 ///
 ///         Values, bounds and sums are fixed point in the scale of the schema. Values are in [-2^39, 2^39).
 /// @dev Behind this stands one proof system with one set of keys; another one is another contract. What is proved is that the partial follows
-///      from what the commitment holds. That the header with this commitment is in a log, and in whose, is for the caller to check; that the
-///      commitment holds what the device signed is the word of whoever made the header. A proof can be changed into another one of the same,
+///      from what the commitment holds. That the header with this commitment, device and first sequence is in a log, and in whose, is for the caller to check: a
+///      proof can be made for any device and sequence. That the commitment holds what the device signed is the word of whoever made the header. A proof can be changed into another one of the same,
 ///      so its hash identifies nothing. Malformed proofs cost more gas than right ones, up to 400,000.
 interface IPartialVerifier {
     /// @notice The keys are those for development, and this chain is none (31337, 1337): the constructor refuses.

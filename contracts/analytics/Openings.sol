@@ -25,14 +25,9 @@ library Openings {
     ) internal view returns (bool) {
         if (batch.count == 0 || batch.firstSequence > type(uint64).max - batch.count) return false;
         if (batch.first < query.from || batch.last >= query.to || batch.entryTime > query.anchoredBy) return false;
-        bytes32 entry = BatchHeader.entryOf(
-            batch.root,
-            batch.count,
-            batch.first,
-            batch.last,
-            query.schema,
-            batch.values
-        );
+        // The proof is of whatever number is claimed for the first reading: only the header holds the one under which the batch counts, once.
+        bytes32 bound = keccak256(abi.encode(batch.values, device, batch.firstSequence));
+        bytes32 entry = BatchHeader.entryOf(batch.root, batch.count, batch.first, batch.last, query.schema, bound);
         if (!anchor.verifyEntry(DeviceId.unwrap(device), batch.index, batch.entryTime, entry, batch.logSiblings)) {
             return false;
         }

@@ -124,7 +124,7 @@ struct OpenReading {
 
 /// @notice A batch in a device's own log, with a proof of what its values come to, none revealed; see `IPartialVerifier`.
 /// @param index The entry's position in the log, and `entryTime` when it came.
-/// @param root With `count`, `first`, `last` and `values`, the batch's header.
+/// @param root With `count`, `first` and `last` and keccak256(abi.encode(values, device, firstSequence)), the batch's header.
 /// @param logSiblings From the entry's leaf up to its peak in the log as it is now.
 /// @param firstSequence Sequence number of its first reading; the others follow without a gap.
 /// @param words What the values come to: their sum, or how many are in each bin, packed as `IPartialVerifier.verifyHistogram` takes them.

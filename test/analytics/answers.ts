@@ -1,14 +1,26 @@
 import { expect } from "chai";
 import { ZeroHash } from "ethers";
+import * as snarkjs from "snarkjs";
 import { developmentKey } from "../../scripts/zk-circuits.js";
 import { Operation } from "../../toolkit/analytics/query.js";
 import { leafWords } from "../../toolkit/analytics/result-tree.js";
 import { proveHistogram, proveSum } from "../../toolkit/analytics/zk-prove.js";
-import type { ProvableQuery } from "../../toolkit/analytics/zk-statements.js";
-import type { CommittedValues } from "../../toolkit/anchoring/zk-values.js";
+import { type ProvableQuery, sumStatement } from "../../toolkit/analytics/zk-statements.js";
+import { type CommittedValues, commitValues, secretsOf } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex, toHex } from "../../toolkit/internal/bytes.js";
 import { committedBatch } from "./committed.js";
-import { asked, idOf, openMarket, ownerOf, propose, provedLeaf, raise, readingsOf, treeOf } from "./market.js";
+import {
+  asked,
+  idOf,
+  type Kept,
+  openMarket,
+  ownerOf,
+  propose,
+  provedLeaf,
+  raise,
+  readingsOf,
+  treeOf,
+} from "./market.js";
 import { openedOf, placed, type QuestionStage, question, withProposal } from "./questions.js";
 
 const NOTHING = { count: 0, start: 0, last: 0, aggregate: "0x", ranges: "0x" };
@@ -37,15 +49,43 @@ async function provedOf(of: CommittedValues, query: ProvableQuery, size: number)
   return { words: [BigInt.asUintN(256, sum)], proof };
 }
 
-/** A proposal whose first device has eight readings in its own log, and a question about them. */
-async function withCommitted(operation: Operation = Operation.Mean, size = 0) {
+/** Proves a batch's sum as if its first reading had another number. Whoever knows values and salt can do so: no circuit looks into `head`. */
+async function provedAs(firstSequence: bigint, of: CommittedValues, query: ProvableQuery) {
+  const { commitment } = sumStatement(of, query).statement;
+  const { head } = secretsOf(of);
+  const { fullProve } = snarkjs.groth16;
+  const forging = {
+    fullProve: (input: object, ...rest: unknown[]) =>
+      fullProve.apply(undefined, [{ ...input, commitment, head }, ...rest] as never),
+  };
+  const key = await developmentKey("sum-64");
+  return toHex((await proveSum({ ...of, firstSequence }, query, key, async () => ({ groth16: forging }))).proof);
+}
+
+/** Readings, and the same once more under the numbers that follow. */
+function twice(kept: readonly Kept[]): Kept[] {
+  const more = BigInt(kept.length);
+  return [
+    ...kept,
+    ...kept.map((one) => ({ ...one, reading: { ...one.reading, sequence: one.reading.sequence + more } })),
+  ];
+}
+
+/** A proposal whose first device has eight readings in its own log, and a question about them; it counts what `told` makes of them. */
+async function withCommitted(
+  operation: Operation = Operation.Mean,
+  size = 0,
+  told: (kept: readonly Kept[]) => readonly Kept[] = (kept) => kept,
+) {
   const market = await openMarket();
   const request = await asked(market, { query: { operation, size } });
   const kept = market.keys
     .slice(0, 6)
     .map((key, k) => readingsOf(market, request, key, k === 0 ? [5n, -7n, 9n, 0n, 11n, -3n, 8n, 1n] : [1n]));
   const own = await committedBatch(market, 0, kept[0] ?? raise());
-  const leaves = kept.map((readings, k) => provedLeaf(request, ownerOf(market, k), readings));
+  const leaves = kept.map((readings, k) =>
+    provedLeaf(request, ownerOf(market, k), k === 0 ? told(readings) : readings),
+  );
   const tree = treeOf(request, leaves);
   await propose(market, request, tree);
   const index = tree.indexOf(ownerOf(market, 0), market.keys[0]?.id ?? "") ?? raise();
@@ -63,15 +103,15 @@ async function withCommitted(operation: Operation = Operation.Mean, size = 0) {
     count: header.count,
     first: header.first,
     last: header.last,
-    values: toHex(header.values),
+    values: toHex(commitValues(own.committed)),
     logSiblings: [] as string[],
     firstSequence: own.committed.firstSequence,
     words: partial,
     proof: toHex(proof),
   };
-  const answer = (changes = {}, of = words) =>
-    market.desk.layProof(market.addresses.Analytics, request, of, NOTHING, { ...proved, ...changes });
-  return { market, request, leaves, tree, proved, answer };
+  const answer = (changes = {}, of = words, before: object = NOTHING) =>
+    market.desk.layProof(market.addresses.Analytics, request, of, before as never, { ...proved, ...changes });
+  return { market, request, leaves, tree, query, own, proved, answer };
 }
 
 describe("Answers in several transactions", function () {
@@ -167,6 +207,18 @@ describe("Answers in several transactions", function () {
       }
       await expect(answer({}, other)).to.be.revertedWithCustomError(market.desk, "QuestionDeskNotAsked");
       await expect(answer()).to.emit(market.desk, "QuestionSettled");
+    });
+
+    it("counts a batch once, under the numbers that its readings have", async () => {
+      const stage = await withCommitted(Operation.Mean, 0, twice);
+      const { market, query, own, answer } = stage;
+      await expect(answer()).to.emit(market.desk, "PartialLaid");
+      const firstSequence = own.committed.firstSequence + 8n;
+      const proof = await provedAs(firstSequence, own.committed, query);
+      await expect(answer({ firstSequence, proof }, undefined, await laid(stage))).to.be.revertedWithCustomError(
+        market.desk,
+        "CourtWrongEvidence",
+      );
     });
   });
 });

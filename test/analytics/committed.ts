@@ -1,6 +1,6 @@
 import { Wallet } from "ethers";
 import { Batch } from "../../toolkit/anchoring/batches.js";
-import { commitValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
+import { boundValues, valuesSaltOf } from "../../toolkit/anchoring/zk-values.js";
 import { fromHex } from "../../toolkit/internal/bytes.js";
 import { secretOf } from "../../toolkit/testing/fixture.js";
 import { type Kept, type Market, raise } from "./market.js";
@@ -16,7 +16,7 @@ export async function committedBatch(market: Market, k: number, kept: readonly K
     salt: valuesSaltOf(fromHex(secretOf(1, `values-${k}`)), firstSequence),
   };
   const readings = kept.map(({ reading }) => reading);
-  const batch = new Batch(readings, market.digests, commitValues(committed));
+  const batch = new Batch(readings, market.digests, boundValues(committed));
   const account = new Wallet(secretOf(1, `market-${k}`), market.ethers.provider);
   await market.operator.sendTransaction({ to: account.address, value: 10n ** 18n });
   const { size } = await market.anchor.headOf(account.address);

@@ -5,6 +5,7 @@ import { histogramStatement, sumStatement } from "../../toolkit/analytics/zk-sta
 import { entryOf } from "../../toolkit/anchoring/batches.js";
 import { saltOf } from "../../toolkit/anchoring/readings.js";
 import {
+  boundValues,
   type CommittedValues,
   commitValues,
   isCommittable,
@@ -44,8 +45,9 @@ describe("commitments to values", () => {
     ];
     const commitments = changes.map((change) => commitValues({ ...mine, ...change }));
     expect(new Set(commitments.map(toHex)).size).to.equal(changes.length);
+    const bound = changes.map((change) => boundValues({ ...mine, ...change }));
     const header = { root: new Uint8Array(32), count: 1n, first: 0n, last: 0n, schema: new Uint8Array(32) };
-    expect(new Set(commitments.map((values) => toHex(entryOf({ ...header, values })))).size).to.equal(changes.length);
+    expect(new Set(bound.map((values) => toHex(entryOf({ ...header, values })))).size).to.equal(changes.length);
   });
 
   it("are refused for what they can't hold", () => {

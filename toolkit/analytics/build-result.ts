@@ -123,7 +123,7 @@ export async function buildResult(sources: ResultSources): Promise<BuiltResult> 
   };
 }
 
-/** What keeps a root from being proposed; the checks of `Analytics.propose` but for its times. */
+/** What keeps a root from being proposed; the checks of `Analytics.propose` but for its times, and for the bond, which depends on the deployment. */
 export function obstacleTo(request: AnalysisRequest, root: Summary, aggregate: Uint8Array): Obstacle | undefined {
   const { cohort, price, reward } = request.terms;
   if (root.members < cohort) return "cohort";

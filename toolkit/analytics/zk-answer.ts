@@ -1,5 +1,5 @@
 import type { ProvableBatch } from "../anchoring/gateway-committing.js";
-import { commitValues, ZkError } from "../anchoring/zk-values.js";
+import { boundValues, commitValues, ZkError } from "../anchoring/zk-values.js";
 import { fromHex, sameBytes, toHex } from "../internal/bytes.js";
 import { Operation, type Query } from "./query.js";
 import { type Circuit, circuitFor, type ProvingKey, proveHistogram, proveSum } from "./zk-prove.js";
@@ -40,12 +40,12 @@ export async function proveBatch(
   logSiblings: readonly Uint8Array[],
   keyOf: (circuit: Circuit) => ProvingKey | Promise<ProvingKey>,
 ): Promise<ProvedBatch> {
-  if (!sameBytes(commitValues(committed), header.values)) {
+  if (!sameBytes(boundValues(committed), header.values)) {
     const what = `The values of entry ${index} aren't those that its header commits to.`;
     throw new ZkError("ITC_ZK_COMMITMENT", what, "Take header and values of one batch, unchanged.");
   }
   const { words, proof } = await partialOf();
-  const { root, count, first, last, values } = header;
+  const { root, count, first, last } = header;
   return {
     index,
     entryTime: time,
@@ -53,7 +53,7 @@ export async function proveBatch(
     count,
     first,
     last,
-    values: toHex(values),
+    values: toHex(commitValues(committed)),
     logSiblings: logSiblings.map(toHex),
     firstSequence: committed.firstSequence,
     words,

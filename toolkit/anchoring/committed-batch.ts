@@ -4,7 +4,7 @@ import { concat, intBytes, keccak256, sameBytes } from "../internal/bytes.js";
 import { Batch } from "./batches.js";
 import type { EntryDigests } from "./entries.js";
 import type { Measurement, SignedReading } from "./readings.js";
-import { type CommittedValues, commitValues, ZkError } from "./zk-values.js";
+import { boundValues, type CommittedValues, ZkError } from "./zk-values.js";
 
 /** A reading with the number that it commits to. */
 export interface MeasuredReading {
@@ -82,7 +82,7 @@ export function committedBatch(
   const values = readings.map(({ measurement }) => measurement.value);
   const committed = { device: first.device, firstSequence: first.sequence, values, salt };
   const signed = readings.map(({ reading }) => reading);
-  return { batch: new Batch(signed, digests, commitValues(committed)), committed };
+  return { batch: new Batch(signed, digests, boundValues(committed)), committed };
 }
 
 /** Where a device signs what, for {@link stateBatch}. */

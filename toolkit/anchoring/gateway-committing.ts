@@ -23,7 +23,7 @@ import type { Kept, Queue, Served } from "./gateway-queue.js";
 import { Relay } from "./gateway-relay.js";
 import { type Stated, Statements } from "./gateway-statements.js";
 import type { QueueOwner } from "./gateway-store.js";
-import { type CommittedValues, commitValues, isCommittable, MAX_COMMITTED, valuesSaltOf } from "./zk-values.js";
+import { boundValues, type CommittedValues, isCommittable, MAX_COMMITTED, valuesSaltOf } from "./zk-values.js";
 
 /** How a gateway commits to values. */
 export interface CommitPolicy {
@@ -178,7 +178,7 @@ export class Committing {
       const page = this.statements.final(device, next, PAGE);
       for (const { index, header, committed, time } of page) {
         if (!committed || time === undefined) continue;
-        if (!isCommittable(committed.values) || !sameBytes(commitValues(committed), header.values)) {
+        if (!isCommittable(committed.values) || !sameBytes(boundValues(committed), header.values)) {
           throw corrupted(`The values of entry ${index} of ${device} aren't those that were committed to.`);
         }
         yield { index, time, header, committed };

@@ -37,7 +37,18 @@ export function isCommittable(values: readonly bigint[]): boolean {
 }
 
 /**
- * The commitment to a batch's values, 32 bytes for the field `values` of its header: a Poseidon hash over BN254's scalar field of
+ * The field `values` of a batch's header, 32 bytes: keccak256 of commitment, device and first sequence, a word each. No circuit looks into a
+ * commitment for the last two, and a batch counts under no others.
+ *
+ * Errors: ITC_ZK_VALUES.
+ */
+export function boundValues(committed: CommittedValues): Uint8Array {
+  const { device, firstSequence } = committed;
+  return keccak256(concat(commitValues(committed), uintBytes(BigInt(device), 32), uintBytes(firstSequence, 32)));
+}
+
+/**
+ * The commitment to a batch's values, 32 bytes, of which `boundValues` goes into its header: a Poseidon hash over BN254's scalar field of
  * [salt, device ‖ first sequence, count, values], six values an element; see docs/zk.md.
  *
  * Errors: ITC_ZK_VALUES.

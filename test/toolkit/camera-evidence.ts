@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { readEvidence } from "../../toolkit/anchoring/evidence.js";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
 import { parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
+import { played } from "./played.js";
 
 const FILE = new URL("../../scenarios/camera-evidence.yaml", import.meta.url).pathname;
 
@@ -13,13 +12,8 @@ async function run(found = "", by = "", evidence = new Map<string, string>()): P
   const text = await readFile(FILE, "utf8");
   expect(text, `the scenario has ${found}`).to.include(found);
   const scenario = parseScenario(text.replace(found, by), FILE);
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
   const keepEvidence = async (name: string, bundle: string) => void evidence.set(name, bundle);
-  try {
-    return await replay(scenario, provider, { file: FILE, keepEvidence });
-  } finally {
-    await close();
-  }
+  return played(scenario, { file: FILE, keepEvidence });
 }
 
 describe("replaying camera evidence", () => {

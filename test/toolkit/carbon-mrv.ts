@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import type { Eip1193Provider } from "ethers";
 import { CarbonLedger__factory } from "../../toolkit/contracts.js";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
 import { renderPage } from "../../toolkit/testing/report-page.js";
-import { parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
+import { parseScenario } from "../../toolkit/testing/scenario.js";
 import type { Source } from "../../toolkit/testing/scenario-schema.js";
 import { loadSource } from "../../toolkit/testing/sources.js";
+import { played, problemsIn } from "./played.js";
 
 const FILE = new URL("../../scenarios/carbon-mrv.yaml", import.meta.url).pathname;
 const METERS = new URL("../../scenarios/data/small-turbines.csv", import.meta.url).pathname;
@@ -47,16 +45,10 @@ type Lie = (request: { method: string; params: string }, answer: unknown) => unk
 
 async function run(found = "", by = "", lie: Lie = (_, answer) => answer): Promise<Report> {
   const scenario = parseScenario(await changed(found, by), FILE);
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  const node: Eip1193Provider = {
+  return played(scenario, { file: FILE }, (node) => ({
     request: async ({ method, params }) =>
-      lie({ method, params: JSON.stringify(params ?? []) }, await provider.request({ method, params })),
-  };
-  try {
-    return await replay(scenario, node, { file: FILE });
-  } finally {
-    await close();
-  }
+      lie({ method, params: JSON.stringify(params ?? []) }, await node.request({ method, params })),
+  }));
 }
 
 async function rowsOf(file: string): Promise<string[][]> {
@@ -187,15 +179,7 @@ describe("replaying carbon credits", () => {
   });
 
   it("refuses a file that names what isn't made, or makes no sense", async () => {
-    const problemsOf = async (found: string, by: string): Promise<string> => {
-      try {
-        parseScenario(await changed(found, by), FILE);
-      } catch (error) {
-        if (error instanceof ScenarioError) return error.problems.join("\n");
-        throw error;
-      }
-      return "none";
-    };
+    const problemsOf = async (found: string, by: string) => problemsIn(await changed(found, by), FILE);
     const cases: [found: string, by: string, problem: string][] = [
       ["request: february\n    project: small-turbines", "request: february\n    project: big", "no project big yet"],
       ["do: wait, name: January goes by, for: 32d", AGAIN, "project small-turbines is made twice"],

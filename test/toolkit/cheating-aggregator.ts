@@ -6,7 +6,6 @@ import { startEmbedded } from "../../toolkit/testing/embedded.js";
 import { checkAll, type InvariantRecord } from "../../toolkit/testing/invariants.js";
 import { lieInvariants } from "../../toolkit/testing/invariants-lies.js";
 import { falseResult, LIES, LieError } from "../../toolkit/testing/lies.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
 import { renderPage } from "../../toolkit/testing/report-page.js";
 import { loadScenario, parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
@@ -16,6 +15,7 @@ import { record } from "../../toolkit/testing/steps-data.js";
 import { activate, consent, deploy, enrol, register } from "../../toolkit/testing/steps-identity.js";
 import { answer, question } from "../../toolkit/testing/steps-lies.js";
 import { ReplayError, World } from "../../toolkit/testing/world.js";
+import { played } from "./played.js";
 
 const FILE = new URL("../../scenarios/cheating-aggregator.yaml", import.meta.url).pathname;
 /** What each lie falls by. */
@@ -33,12 +33,7 @@ const CALLS: Readonly<Record<(typeof LIES)[number], readonly string[]>> = {
 };
 
 async function run(scenario: Scenario): Promise<Report> {
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  try {
-    return await replay(scenario, provider, { file: FILE });
-  } finally {
-    await close();
-  }
+  return played(scenario, { file: FILE });
 }
 
 /** The scenario with the steps about one request only, up to its end, and with some of them left out. */
@@ -84,6 +79,15 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return "none";
 }
 
+/** To the nearest hundred, as the page has it. */
+const hundreds = (gas: number): string => (Math.round(gas / 100) * 100).toLocaleString("en-US");
+
+/** What an actor won or lost, as the page has it: a minus is a minus sign. */
+function signed(changes: readonly { readonly actor: string; readonly itc: string }[], name: string): string {
+  const itc = Number(changes.find(({ actor }) => actor === name)?.itc);
+  return itc < 0 ? `−${-itc}` : `+${itc}`;
+}
+
 function raise(): never {
   throw new Error("The test is wrong.");
 }
@@ -114,6 +118,34 @@ describe("replaying a cheating aggregator", () => {
       const found = report.invariants.find((invariant) => invariant.name === name);
       expect([name, found?.holds, (found?.checked ?? 0) > 10]).to.deep.equal([name, true, true]);
     }
+  });
+
+  it("costs and brings what docs/cheating-aggregator.md says", async () => {
+    const page = await readFile(new URL("../../docs/cheating-aggregator.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `([\w-]+)` \|.*\| ([\d,]+) \| (.*) \|$/gm)].map(([, ...cells]) => cells);
+    const challenges = report.challenges ?? raise();
+    const lies = challenges.filter(({ lie }) => lie !== undefined);
+    expect(rows).to.deep.equal(
+      lies.map(({ lie, gasUsed, changes }) => [
+        lie,
+        hundreds(gasUsed),
+        ["cheat", "guard", "council"].map((name) => signed(changes, name)).join(", "),
+      ]),
+    );
+    const gasOf = (of: (typeof challenges)[number] | undefined, call: string): string[] =>
+      (of?.calls ?? []).flatMap(({ name, gasUsed }) => (name === call ? [hundreds(gasUsed)] : []));
+    const shown = gasOf(
+      lies.find(({ lie }) => lie === "wrong-merge"),
+      "show",
+    );
+    expect([...page.matchAll(/\(([\d,]+) gas\)/g)].map(([, gas]) => gas)).to.deep.equal(shown);
+    const answers = gasOf(
+      challenges.find(({ lie }) => lie === undefined),
+      "answerWithReadings",
+    );
+    const said = /costs ([\d,]+) gas to answer, sixty readings of a P-256 anemometer ([\d,]+)\./.exec(page) ?? [];
+    const thousands = (gas: string) => Math.round(Number(gas.replaceAll(",", "")) / 1000);
+    expect(said.slice(1).map(thousands)).to.deep.equal(answers.map(thousands));
   });
 
   it("comes out the same again", async () => {

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import type { Report, ReportAnalysis } from "../../toolkit/testing/report.js";
+import { played } from "./played.js";
 import { CITY, smallCity } from "./small-city.js";
 
 type Row = Readonly<Record<string, string>>;
@@ -38,13 +37,7 @@ describe("analyses of the city's sensors", () => {
 
   before(async () => {
     days = await rowsOf("weather.csv");
-    const scenario = await smallCity({ stations: STATIONS, every: 1 });
-    const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-    try {
-      report = await replay(scenario, provider, { file: CITY });
-    } finally {
-      await close();
-    }
+    report = await played(await smallCity({ stations: STATIONS, every: 1 }), { file: CITY });
   });
 
   it("are nine, by all eight operations, and all were paid", () => {

@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
-import { parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
+import { parseScenario } from "../../toolkit/testing/scenario.js";
+import { played, problemsIn } from "./played.js";
 
 const FILE = new URL("../../scenarios/cold-chain.yaml", import.meta.url).pathname;
 
@@ -15,13 +14,7 @@ async function changed(found: string, by: string): Promise<string> {
 
 /** Plays the scenario with some text replaced. */
 async function run(found = "", by = ""): Promise<Report> {
-  const scenario = parseScenario(await changed(found, by), FILE);
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  try {
-    return await replay(scenario, provider, { file: FILE });
-  } finally {
-    await close();
-  }
+  return played(parseScenario(await changed(found, by), FILE), { file: FILE });
 }
 
 const early = "do: give-back, cover: frost";
@@ -57,15 +50,7 @@ describe("replaying a cold chain", () => {
   });
 
   it("refuses a file that names what isn't made, or makes it twice", async () => {
-    const problemsOf = async (found: string, by: string): Promise<string> => {
-      try {
-        parseScenario(await changed(found, by), FILE);
-      } catch (error) {
-        if (error instanceof ScenarioError) return error.problems.join("\n");
-        throw error;
-      }
-      return "none";
-    };
+    const problemsOf = async (found: string, by: string) => problemsIn(await changed(found, by), FILE);
     expect(await problemsOf("thirty days, feed: container", "thirty days, feed: crate")).to.include(
       "no feed crate yet",
     );

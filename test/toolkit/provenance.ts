@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { DOMParser } from "linkedom";
-import { startEmbedded } from "../../toolkit/testing/embedded.js";
-import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report, type ReportPart } from "../../toolkit/testing/report.js";
 import { renderPage } from "../../toolkit/testing/report-page.js";
 import { parseScenario, ScenarioError } from "../../toolkit/testing/scenario.js";
+import { played } from "./played.js";
 import { passed } from "./report-fixture.js";
 
 const FILE = new URL("../../scenarios/chip-to-device.yaml", import.meta.url).pathname;
@@ -13,13 +12,8 @@ const FILE = new URL("../../scenarios/chip-to-device.yaml", import.meta.url).pat
 /** Plays the scenario with some text replaced. */
 async function run(found = "", by = "", evidence = new Map<string, string>()): Promise<Report> {
   const scenario = parseScenario(await changed(found, by), FILE);
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
   const keepEvidence = async (name: string, text: string) => void evidence.set(name, text);
-  try {
-    return await replay(scenario, provider, { file: FILE, keepEvidence });
-  } finally {
-    await close();
-  }
+  return played(scenario, { file: FILE, keepEvidence });
 }
 
 async function changed(found: string, by: string): Promise<string> {

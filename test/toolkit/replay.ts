@@ -4,15 +4,11 @@ import { startEmbedded } from "../../toolkit/testing/embedded.js";
 import { replay } from "../../toolkit/testing/replay.js";
 import { comparable, type Report } from "../../toolkit/testing/report.js";
 import type { Scenario } from "../../toolkit/testing/scenario-schema.js";
+import { played } from "./played.js";
 import { CITY, smallCity } from "./small-city.js";
 
 async function run(scenario: Scenario): Promise<Report> {
-  const { provider, close } = await startEmbedded({ start: scenario.clock.start });
-  try {
-    return await replay(scenario, provider, { file: CITY });
-  } finally {
-    await close();
-  }
+  return played(scenario, { file: CITY });
 }
 
 describe("replaying the city's sensors", () => {

@@ -29,6 +29,31 @@ steps:
   - { do: wait, for: 2h }
 `;
 
+/** Steps that ask in place of one that waits. */
+const QUESTION = `  - do: consent
+    owners: people
+    purpose: p
+    budget: "4"
+    for: 1d
+  - do: request
+    request: bands
+    company: firm
+    operation: histogram
+    size: 8
+    lower: "-20"
+    upper: "19.9"
+    epsilon: "1"
+    from: 2016-01-01T00:00:00Z
+    to: 2016-01-02T00:00:00Z
+    purpose: p
+    quantity: wind
+    cohort: 2
+    reward: "1"
+    bond: "1"
+    deadline: 7d
+    challenge: 3d
+`;
+
 /** The problems of the small scenario with one text replaced. */
 function problemsOf(found: string, by: string): readonly string[] {
   expect(SMALL, `the small scenario has ${found}`).to.include(found);
@@ -97,6 +122,12 @@ describe("scenario files", () => {
       /isn't enrolled yet/,
     ],
     [
+      "a fleet whose devices become parts before it is enrolled",
+      'do: enrol, fleets: [masts], bond: "1"',
+      "do: bind, parts: chip, fleet: masts",
+      /^s\.yaml:19:37: fleet masts isn't enrolled yet/,
+    ],
+    [
       "a request that nobody made",
       "{ do: wait, for: 2h }",
       "{ do: finalise, request: it, by: firm }",
@@ -119,6 +150,35 @@ describe("scenario files", () => {
     it(`names file, line and what was expected for ${what}`, () => {
       const [first] = problemsOf(found, by);
       expect(first).to.match(problem);
+    });
+  }
+
+  const questions: [what: string, change: readonly [found: string, by: string], problem: RegExp][] = [
+    ["a histogram without bins", ["size: 8", "size: 0"], /:9:16: a histogram .* wants a size of 2 to 64/],
+    ["extremes with a size", ["histogram", "min-max"], /:9:16: a min-max .* wants neither size nor hashes/],
+    ["a sketch of too few registers", ["histogram", "distinct"], /:9:16: a distinct .* wants a size of 10 to 14/],
+    ["a filter that sets no bits", ["histogram", "membership"], /:9:16: a membership .* hashes of 1 to 16/],
+    ["bounds that cross", ['lower: "-20"', 'lower: "20"'], /:9:16: a histogram .* lower below upper/],
+    [
+      "a line through squares too large",
+      ['histogram\n    size: 8\n    lower: "-20"', 'regression\n    cap: 4294967295\n    lower: "-90000000000000000"'],
+      /:9:16: a regr.* cap/,
+    ],
+    ["a bound with too many decimals", ['"-20"', '"-20.123"'], /:11:12: -20\.123, expected .* at most 2 decimals/],
+    ["a bound beyond 64 bits", ['upper: "19.9"', 'upper: "99999999999999999"'], /:12:12: 9{17}, expected .* 64 bits/],
+    ["extremes with noise", ["histogram\n    size: 8", "min-max"], /:12:14: a min-max takes no noise/],
+    ["less noise than none", ['epsilon: "1"', 'epsilon: "-1"'], /:13:14: .*epsilon: expected a privacy loss/],
+    ["noise too little to say", ['"1"\n    from', '"0.0000001"\n    from'], /:13:14: .*expected a privacy loss/],
+    ["a budget that is unlimited by accident", ['budget: "4"', 'budget: "4294.967295"'], /:4:13: .*below 4294\.967295/],
+    ["a budget below nothing", ['budget: "4"', 'budget: "-4"'], /:4:13: .*budget: expected a privacy loss/],
+  ];
+  for (const [what, [found, by], problem] of questions) {
+    it(`names file, line and what was expected for ${what}`, () => {
+      expect(QUESTION).to.include(found);
+      const steps = SMALL.slice(0, SMALL.indexOf("  - { do: wait")).split("\n").length - 1;
+      const [first = ""] = problemsOf("  - { do: wait, for: 2h }\n", QUESTION.replace(found, by));
+      const relative = first.replace(/:(\d+):/, (_, line) => `:${Number(line) - steps}:`);
+      expect(relative).to.match(problem);
     });
   }
 

@@ -4,7 +4,7 @@ import { readRounds } from "../anchoring/feeds.js";
 import { entryLeaf, peakHeight, provesEntry } from "../anchoring/mountain-range.js";
 import { isAuthentic } from "../anchoring/readings.js";
 import { fromHex, toHex } from "../internal/bytes.js";
-import { carbonInvariants } from "./carbon-invariants.js";
+import { carbonInvariants } from "./invariants-carbon.js";
 import { lieInvariants } from "./invariants-lies.js";
 import { halvesKept } from "./proposals.js";
 import type { Scenario } from "./scenario-schema.js";

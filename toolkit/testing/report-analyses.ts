@@ -1,3 +1,4 @@
+import type { WithheldFor } from "../analytics/build-result.js";
 import type { Report, ReportAnalysis, ReportMembers, ReportPayment } from "./report.js";
 import { paymentChart } from "./report-charts.js";
 import { count, formatFigure, formatInstant, formatItc, formatNumber, formatSpan, sumItc } from "./report-format.js";
@@ -11,14 +12,13 @@ const TOP_OWNERS = 8;
 /** More owners than that are in report.json alone. */
 const ALL_OWNERS = 2_000;
 
-const STATES: Readonly<Record<string, string>> = {
+const STATES: Readonly<Record<ReportAnalysis["state"], string>> = {
   open: "Open: no result is proposed",
   proposed: "Proposed: it can be challenged",
   final: "Final",
   rolled: "Final, and in a payout root that can be challenged",
   published: "Final, and payouts are open",
   cancelled: "Cancelled: the company has its escrow back",
-  refunded: "Refunded: the company has its escrow back",
 };
 const OPERATIONS: Readonly<Record<string, string>> = {
   count: "Count",
@@ -37,7 +37,7 @@ const SETTLEMENTS = {
 } as const;
 const WEIGHTINGS = { readings: "By readings", devices: "Each device alike" } as const;
 const CARRIES = { direct: "to the company", rolled: "to the next roll", pushed: "to the company" } as const;
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<WithheldFor, string>> = {
   ineligible: "may not contribute now (state, assurance, region or attestation)",
   equivocation: "contradicted itself",
   budget: "its owner’s budget allows no exact partial, or not so large an ε",
@@ -56,7 +56,7 @@ export function renderAnalyses(report: Report): string {
     analysis.company,
     analysis.operation,
     formatItc(analysis.reward),
-    stateWords(analysis),
+    STATES[analysis.state],
   ]);
   const head = html`<header>
     <p class="eyebrow"><a href="index.html">Report</a> · ${report.scenario}</p>
@@ -70,7 +70,7 @@ export function renderAnalyses(report: Report): string {
 function requestSection(analysis: ReportAnalysis, index: number): Markup {
   return html`<section id="${requestAnchor(index)}">
     <h2>${analysis.name}</h2>
-    <p class="quiet">${analysis.company} asked for the ${analysis.operation}. ${stateWords(analysis)}.</p>
+    <p class="quiet">${analysis.company} asked for the ${analysis.operation}. ${STATES[analysis.state]}.</p>
     <div class="pair">
       <div class="stack">${requestPart(analysis)}${membersPart(analysis)}</div>
       <div class="stack">${resultPart(analysis)}${payPart(analysis)}</div>
@@ -107,7 +107,7 @@ function requestPart(analysis: ReportAnalysis): Markup {
       ["Asked at", formatInstant(request.requestedAt)],
       ["Deadline", formatInstant(request.deadline)],
       ["Challenges", `for ${formatSpan(request.challengeWindow)} after a proposal`],
-      ["State", stateWords(analysis)],
+      ["State", STATES[analysis.state]],
       ["Id", html`<code>${request.id}</code>`],
     ])}
   </article>`;
@@ -121,7 +121,7 @@ function membersPart({ members, owners, readings, cohort }: ReportAnalysis): Mar
     </article>`;
   }
   const { all, eligible, proved, attested, withheld, reasons } = members;
-  const why = reasons.map(({ why: reason, devices }) => `${formatNumber(devices)}: ${REASONS[reason] ?? reason}`);
+  const why = reasons.map(({ why: reason, devices }) => `${formatNumber(devices)}: ${REASONS[reason]}`);
   return html`<article class="card">
     <h3>The cohort</h3>
     ${facts([
@@ -156,7 +156,7 @@ function resultPart(analysis: ReportAnalysis): Markup {
   if (outcome === undefined) {
     return html`<article class="card">
       <h3>The result</h3>
-      <p>There is none. ${stateWords(analysis)}.</p>
+      <p>There is none. ${STATES[analysis.state]}.</p>
     </article>`;
   }
   const columns = ["Figure", "Value#", "± 1 SD#", "± 2 SD#", "Unit"];
@@ -273,10 +273,6 @@ function facts(rows: readonly (readonly [term: string, value: Content])[]): Mark
           <dd>${value}</dd>`,
     )}
   </dl>`;
-}
-
-function stateWords({ state }: ReportAnalysis): string {
-  return STATES[state] ?? state;
 }
 
 function boundWords({ request: { lower, upper, unit } }: ReportAnalysis): string | undefined {

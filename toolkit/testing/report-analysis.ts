@@ -13,7 +13,7 @@ import type {
 } from "./report.js";
 import { outcomeOf } from "./report-figures.js";
 import { decimal } from "./report-format.js";
-import { WIDEST } from "./steps-analytics.js";
+import { WIDEST } from "./scenario-queries.js";
 import type { RequestState, World } from "./world.js";
 
 const NAMES: Readonly<Record<Operation, readonly [name: string, phrase: string]>> = {

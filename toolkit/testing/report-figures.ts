@@ -16,7 +16,7 @@ import { Origin } from "../analytics/result-words.js";
 import { nearest } from "../internal/ratios.js";
 import type { ReportFigure, ReportOutcome } from "./report.js";
 import { count, decimal } from "./report-format.js";
-import { WIDEST } from "./steps-analytics.js";
+import { WIDEST } from "./scenario-queries.js";
 import type { RequestState } from "./world.js";
 
 const DAY = 86_400;

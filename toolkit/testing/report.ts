@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { WithheldFor } from "../analytics/build-result.js";
 import { renderAnalyses } from "./report-analyses.js";
 import type { ReportCarbon } from "./report-carbon.js";
 import { renderPage } from "./report-page.js";
+import type { RequestState } from "./world.js";
 
 /** What a run leaves behind: `report.json` is this object, `index.html` and `analyses.html` are drawn from it. */
 export interface Report {
@@ -163,8 +165,8 @@ export interface ReportAnalysis {
   readonly error: string;
   readonly reward: string;
   readonly payments: readonly ReportPayment[];
-  /** How far it has come: `open`, `proposed`, `final`, `rolled`, `published` or another word of the replay. */
-  readonly state: string;
+  /** How far it has come. */
+  readonly state: RequestState["status"];
   readonly request: ReportRequest;
   /** Present, as `outcome` is, once a result is proposed. */
   readonly members?: ReportMembers;
@@ -215,7 +217,7 @@ export interface ReportMembers {
   readonly attested: number;
   readonly withheld: number;
   /** Why, with how many each. */
-  readonly reasons: readonly { readonly why: string; readonly devices: number }[];
+  readonly reasons: readonly { readonly why: WithheldFor; readonly devices: number }[];
   /** How many devices have which weight, the least first. */
   readonly weights: readonly { readonly weight: string; readonly devices: number }[];
 }

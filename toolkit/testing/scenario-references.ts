@@ -1,5 +1,6 @@
-import { carbonReferences } from "./carbon-references.js";
+import { carbonReferences } from "./scenario-carbon.js";
 import { listed, missing, type ReferenceProblem, wrongActor } from "./scenario-names.js";
+import { queryProblems } from "./scenario-queries.js";
 import type { ActorKind, Fleet, Scenario, Step } from "./scenario-schema.js";
 
 /** Checks what a schema can't: that each name means something, of the right kind, made by an earlier step. */
@@ -124,11 +125,7 @@ function requestProblems(
   const problems: ReferenceProblem[] = [];
   if (step.do === "request" && step.lot !== undefined)
     problems.push(...fleetProblem(scenario, step.lot, [...path, "lot"], enrolled));
-  const quantities = new Set(Object.values(scenario.sources).map(({ quantity }) => quantity));
-  if (step.do === "request" && !quantities.has(step.quantity)) {
-    const message = `no source measures ${step.quantity}, expected ${listed(quantities)}`;
-    problems.push({ path: [...path, "quantity"], message });
-  }
+  if (step.do === "request") problems.push(...queryProblems(scenario, step, path));
   if (step.to <= step.from)
     problems.push({ path: [...path, "to"], message: "the window is empty, expected an instant after from" });
   return problems;
@@ -173,6 +170,7 @@ function fleetReferences(
   path: readonly PropertyKey[],
   enrolled: Set<string>,
 ): ReferenceProblem[] {
+  if ("fleet" in step) return fleetProblem(scenario, step.fleet, [...path, "fleet"], enrolled);
   if (!("fleets" in step)) return [];
   return step.fleets.flatMap((name, k) => {
     const here = [...path, "fleets", k];
@@ -196,7 +194,7 @@ function fleetProblem(
   return [{ path, message: `fleet ${name} isn't enrolled yet, expected an enrol step before` }];
 }
 
-/** Who makes and receives parts: makers of goods are issuers. And fleets that stand by themselves. */
+/** Who makes and receives parts: makers of goods are issuers. */
 function makerReferences(scenario: Scenario, step: Step, path: readonly PropertyKey[]): ReferenceProblem[] {
   const issuer = (key: string, name: string) => wrongActor(scenario, name, ["issuer"], [...path, key]);
   switch (step.do) {
@@ -209,9 +207,6 @@ function makerReferences(scenario: Scenario, step: Step, path: readonly Property
       return step.to.flatMap((name) => issuer("to", name));
     case "hand-over":
       return missing(step.to, scenario.actors, "actor", [...path, "to"]);
-    case "bind":
-    case "question":
-      return missing(step.fleet, scenario.fleets, "fleet", [...path, "fleet"]);
     default:
       return [];
   }

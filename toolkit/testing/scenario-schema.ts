@@ -97,9 +97,18 @@ const decimal = z
   .regex(/^-?\d{1,18}(\.\d{1,9})?$/, 'expected a number in quotes, such as "-4.5"')
   .describe("A number in the unit of what is measured, as a decimal in quotes");
 
+const LOSS = 'expected a privacy loss in quotes, such as "0.5", of at most 6 decimals and below 4294.967295';
+const privacyLoss = z
+  .string(LOSS)
+  .regex(/^\d{1,4}(\.\d{1,6})?$/, { error: LOSS, abort: true })
+  // As consents hold it: millionths in 32 bits, of which the greatest is without limit.
+  .refine((text) => Number(text) < 4294.967295, LOSS)
+  .describe("Privacy loss, epsilon, as a decimal in quotes");
+
+const GEOHASH = 'expected a geohash of 1 to 12 characters, such as u33db; in quotes if it is all digits, such as "23"';
 const region = z
-  .string()
-  .regex(/^[0-9b-hjkmnp-z]{1,12}$/, "expected a geohash of 1 to 12 characters, such as u33db")
+  .string(GEOHASH)
+  .regex(/^[0-9b-hjkmnp-z]{1,12}$/, GEOHASH)
   .describe("A geohash: 5 characters are about 5 km by 5 km");
 
 const names = z.array(name).min(1, "expected at least one name");
@@ -153,7 +162,7 @@ const Step = z.discriminatedUnion(
       purpose: z.string().min(1),
       for: duration,
       /** Privacy loss that a device may suffer by the purpose; without limit if left out, which also allows exact partials. */
-      budget: decimal.optional(),
+      budget: privacyLoss.optional(),
     }),
     step("withdraw", {
       owners: name,
@@ -189,7 +198,7 @@ const Step = z.discriminatedUnion(
       /** Most readings of a device that count. */
       cap: positive.max(4_294_967_295).default(10_000),
       /** Privacy loss of each device; exact if left out. */
-      epsilon: decimal.optional(),
+      epsilon: privacyLoss.optional(),
       ...period,
       ...deal,
     }),
@@ -284,7 +293,7 @@ const Step = z.discriminatedUnion(
       owner: name,
       verifier: name,
       fleets: names,
-      geohash: z.string().regex(/^[0-9b-hjkmnp-z]{1,12}$/, "expected a geohash of 1 to 12 characters, such as c23n"),
+      geohash: region,
       purpose: z.string().min(1),
       /** The fewest that a result must be of. */
       meters: positive,

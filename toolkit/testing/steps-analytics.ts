@@ -1,5 +1,4 @@
 import { id } from "ethers";
-import { Operation, type Query } from "../analytics/query.js";
 import { cellOfGeohash } from "../analytics/regions.js";
 import {
   ANY_DEVICE,
@@ -13,29 +12,16 @@ import {
 } from "../analytics/requests.js";
 import { contentOfData, writeResultData } from "../analytics/result-data.js";
 import { sharesByWeight, weightsOf } from "../analytics/shares.js";
-import { schemaIdOf } from "../anchoring/readings.js";
 import { toHex } from "../internal/bytes.js";
 import { falseResult } from "./lies.js";
 import { noteProposal, outsiderOf } from "./proposals.js";
 import { attempt } from "./refusals.js";
 import { noteSpent, resultOf, type ScenarioResult } from "./results.js";
+import { queryOf } from "./scenario-queries.js";
 import type { Source, StepOf } from "./scenario-schema.js";
-import { inUnits, millionths } from "./units.js";
+import { millionths } from "./units.js";
 import { ReplayError, type World } from "./world.js";
 
-/** What proofs of partials can hold: values of 40 bits. */
-export const WIDEST = 2n ** 39n;
-
-const OPERATIONS = {
-  count: Operation.Count,
-  sum: Operation.Sum,
-  mean: Operation.Mean,
-  "min-max": Operation.MinMax,
-  histogram: Operation.Histogram,
-  distinct: Operation.Distinct,
-  membership: Operation.Membership,
-  regression: Operation.Regression,
-} as const;
 const WEIGHTINGS = { readings: Weighting.Readings, devices: Weighting.Devices } as const;
 const SETTLEMENTS = { direct: Settlement.Direct, rolled: Settlement.Rolled, pushed: Settlement.Pushed } as const;
 
@@ -157,26 +143,6 @@ export async function finalise(world: World, step: StepOf<"finalise">): Promise<
   await world.send(world.account(step.by), "Analytics", "finalise", [state.request], "finalise a result");
   world.requests.set(state.name, { ...state, status: "final" });
   return state.name;
-}
-
-function queryOf(step: StepOf<"request">, source: Source, now: bigint): Query {
-  const operation = OPERATIONS[step.operation];
-  const isSketch = operation === Operation.Distinct || operation === Operation.Membership;
-  const bound = (text: string | undefined, otherwise: bigint) =>
-    isSketch ? 0n : text === undefined ? otherwise : inUnits(text, source.scale);
-  return {
-    schema: schemaIdOf(source),
-    operation,
-    size: step.size,
-    hashes: step.hashes,
-    lower: bound(step.lower, -WIDEST),
-    upper: bound(step.upper, WIDEST - 1n),
-    from: step.from,
-    to: step.to,
-    // Data of the past are all there; proposals begin in the next second.
-    anchoredBy: step.to > now ? step.to : now,
-    cap: BigInt(step.cap),
-  };
 }
 
 /** Which devices a request is about: of one fleet's lot, in one region, or all. */

@@ -262,6 +262,26 @@ describe("A gateway that commits to values", () => {
     expect((await logOf()).entries.length).to.equal(2);
   });
 
+  it("looks a stretch a step for what stood there long before, not for all of the past at once", async () => {
+    sendMany(0n, 2);
+    const draft = await drafted();
+    const { anchor, addresses } = rig.world;
+    const signature = key.sign(domain().entries.entry({ ...draft, entry: secret }));
+    await rig.mined(() => anchor.appendFor(key.id, 0n, secret, signerOf(key, addresses), signature));
+    await rig.mine(40_000);
+    committing().receive(stated(draft));
+    const asked: number[] = [];
+    for (let k = 0; k < 6 && told.length === 0; k++) {
+      rig.node.asked.length = 0;
+      await gateway.tick();
+      asked.push(rig.node.asked.filter((method) => method === "eth_getLogs").length);
+      await rig.mine();
+    }
+    expect(told).to.deep.equal([["overtaken", 0n]]);
+    expect(asked.length).to.be.greaterThan(2);
+    for (const count of asked) expect(count).to.be.lessThan(20);
+  });
+
   it("pays for nothing that the chain would refuse, and goes on when it doesn't", async () => {
     sendMany(0n, 2);
     committing().receive(stated(await drafted()));

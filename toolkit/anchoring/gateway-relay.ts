@@ -23,6 +23,8 @@ export interface RelayOptions {
 const LOOKED_UP = 64;
 /** Entries in one transaction. */
 const TOGETHER = 16;
+/** Blocks of the past that a step looks through; a device can make it look, and the gateway's own log waits meanwhile. */
+const STRETCH = 16_000n;
 
 const anchor = DataAnchor__factory.createInterface();
 
@@ -34,6 +36,9 @@ export class Relay {
   private attempt: { nonce: bigint; raw: string; maxFee: bigint; tip: bigint; sent: bigint } | undefined;
   private offered = "";
   private after = 0n;
+  /** Down to which block the logs of devices have been searched for what stood there before it was stated. */
+  private readonly searched = new Map<string, bigint>();
+  private hasSearched = false;
 
   constructor(
     private readonly statements: Statements,
@@ -47,6 +52,7 @@ export class Relay {
     const devices = Map.groupBy(open, ({ row }) => row);
     this.after = devices.size < LOOKED_UP ? 0n : (open.at(-1)?.row ?? 0n);
     if (open.length === 0) return;
+    this.hasSearched = false;
     const view = await this.node.view();
     const due: Stated[] = [];
     for (const stated of devices.values()) {
@@ -62,7 +68,10 @@ export class Relay {
     const size = await this.node.sizeAt({ blockHash: view.hash }, device);
     const there = stated.filter(({ index }) => index < size);
     const found = await this.entriesOf(device, there, view);
-    for (const one of there) this.keep(one, found.get(one.index), view);
+    for (const one of there) {
+      const told = found.get(one.index);
+      if (told || !this.searched.has(device)) this.keep(one, told, view);
+    }
     for (const one of stated) {
       if (one.index < size) continue;
       if (one.since === undefined) this.statements.seek(one, view.number);
@@ -78,9 +87,17 @@ export class Relay {
     const [since = view.number] = stated.flatMap((one) => one.since ?? []).sort((a, b) => Number(a - b));
     const from = since > confirmations ? since - confirmations : 0n;
     const found = await this.node.entries(from, view.number, device);
-    if (stated.every(({ index }) => found.has(index))) return found;
-    // Somebody has relayed it before we first looked.
-    return await this.node.entries(0n, view.number, device);
+    const isThere = (entries: Map<bigint, Told>) => stated.every(({ index }) => entries.has(index));
+    const end = this.searched.get(device) ?? from;
+    this.searched.delete(device);
+    if (isThere(found) || end === 0n) return found;
+    // Somebody has relayed it before we first looked: it stands further back, a stretch a step.
+    const start = this.hasSearched ? end : end > STRETCH ? end - STRETCH : 0n;
+    const older = this.hasSearched ? [] : await this.node.entries(start, end - 1n, device);
+    this.hasSearched = true;
+    const all = new Map([...older, ...found]);
+    if (!isThere(all)) this.searched.set(device, start);
+    return all;
   }
 
   private keep(stated: Stated, told: Told | undefined, view: View): void {
